@@ -1,0 +1,505 @@
+"""Optimizer: parameter groups, state, the step, and saving them.
+
+An optimizer of this package is two short methods that follow its paper:
+
+    init(parameter, group)                     -> the state of one parameter before its first step
+    update(parameter, gradient, state, group)  -> the new parameter and the new state
+
+Both are pure: they return new values. `Optimizer.step` walks over the parameters, calls `update`
+with gradients switched off and writes the results in place, so views and aliases of a parameter
+see the new values. The engine fuses the whole step, therefore PyTorch's switches between several
+implementations of the same formula (`foreach`, `fused`, `capturable`) are accepted and change
+nothing.
+
+Step counts and other numbers the formulas need once per step are Python floats in `state`: they
+enter the program as inputs, so neither they nor a learning rate ever cause a recompilation.
+`state_dict()` writes them as tensors, the way PyTorch does.
+
+A program may also derive from `Optimizer` and write its own `step`, as in PyTorch.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import warnings
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from typing import Any, TypeAlias
+
+from lampion import dtypes
+from lampion.autograd import enable_grad, set_grad_enabled
+from lampion.errors import ArgumentError, ArgumentTypeError, StateError, UnsupportedError
+from lampion.functions import creation
+from lampion.optim.hooks import HookHandle, Hooks, register_hook
+from lampion.tensor import Tensor
+from lampion.trace import flush
+
+ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
+Group: TypeAlias = dict[str, Any]
+State: TypeAlias = dict[str, Any]
+
+_global_pre_hooks: Hooks = OrderedDict()
+_global_post_hooks: Hooks = OrderedDict()
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _Required()
+
+
+def register_optimizer_step_pre_hook(hook: Callable[..., Any]) -> HookHandle:
+    """Call `hook(optimizer, args, kwargs)` before every step of every optimizer."""
+    return register_hook(_global_pre_hooks, hook)
+
+
+def register_optimizer_step_post_hook(hook: Callable[..., Any]) -> HookHandle:
+    """Call `hook(optimizer, args, kwargs)` after every step of every optimizer."""
+    return register_hook(_global_post_hooks, hook)
+
+
+def check_setting(name: str, value: Any, low: float = 0.0, below: float = math.inf) -> None:
+    """Raise unless `value` is a number (or a tensor of one element) with low <= value < below."""
+    if isinstance(value, Tensor) and value.numel() != 1:
+        raise ArgumentError(
+            f"{name} is a tensor of shape {tuple(value.shape)}",
+            why=f"a tensor {name} must have exactly one element",
+        )
+    try:
+        fits = bool(low <= value) and (below == math.inf or bool(value < below))
+    except TypeError:
+        raise ArgumentTypeError(
+            f"{name} = {value!r} ({type(value).__name__})", why=f"{name} must be a number",
+        ) from None
+    if not fits:
+        upper = "" if below == math.inf else f" and below {below:g}"
+        raise ArgumentError(f"Invalid {name}: {value}", why=f"it must be at least {low:g}{upper}")
+
+
+def check_betas(betas: tuple[Any, Any]) -> None:
+    """Raise unless both decay rates lie in [0, 1)."""
+    for index, beta in enumerate(betas):
+        check_setting(f"beta parameter at index {index}", beta, below=1.0)
+
+
+def scalar(value: Any) -> Any:
+    """Return a one-element tensor as a tensor without axes, everything else as it is."""
+    return value.reshape(()) if isinstance(value, Tensor) and value.dim() != 0 else value
+
+
+def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a `step` method: hooks around it, and everything pending runs at its end."""
+
+    @functools.wraps(step)
+    def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        if self._inside_step:  # a subclass's step calls the step it inherits
+            return step(self, *args, **kwargs)
+        self._inside_step = self._opt_called = True
+        try:
+            call = (self, *args), kwargs
+            for hook in (*_global_pre_hooks.values(), *self._optimizer_step_pre_hooks.values()):
+                changed = hook(self, *call)
+                if changed is not None:
+                    call = _checked_call(changed)
+            result = step(*call[0], **call[1])
+            for hook in (*self._optimizer_step_post_hooks.values(), *_global_post_hooks.values()):
+                hook(self, *call)
+        finally:
+            self._inside_step = False
+        flush()
+        return result
+
+    return hooked
+
+
+def _checked_call(changed: Any) -> tuple[Any, Any]:
+    if isinstance(changed, tuple) and len(changed) == 2:
+        return changed
+    raise StateError(
+        f"a step pre-hook returned {changed!r}",
+        why="it must return None, or a tuple (args, kwargs) that replaces the arguments of step",
+    )
+
+
+class Optimizer:
+    """Base of all optimizers.
+
+    Args:
+        params: tensors, pairs (name, tensor), or dicts that each describe a parameter group.
+        defaults: settings of the groups that do not give their own.
+
+    Raises:
+        ArgumentTypeError: `params` is a single tensor or a set, or holds something else.
+        ArgumentError: no parameter, a non-leaf, a parameter in two groups, names for some only.
+
+    Example:
+        >>> import lampion as torch
+        >>> weight = torch.zeros(2, requires_grad=True)
+        >>> optimizer = torch.optim.SGD([weight], lr=0.5)
+        >>> (weight - 1).pow(2).sum().backward()
+        >>> optimizer.step()
+        >>> weight.tolist()
+        [1.0, 1.0]
+    """
+
+    # State entries that are Python floats while training and 0-d tensors in a state dict.
+    counters: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "step" in cls.__dict__:
+            cls.step = _with_hooks(cls.__dict__["step"])  # type: ignore[method-assign]
+
+    def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
+        self.defaults = defaults
+        self._make_hook_tables()
+        _check_flags(defaults)
+        if isinstance(params, Tensor):
+            raise ArgumentTypeError(
+                "params is a single tensor",
+                why="an optimizer takes an iterable of tensors, or of dicts",
+                fix=f"{type(self).__name__}([parameter], ...)",
+            )
+        self.state: defaultdict[Any, Any] = defaultdict(dict)
+        self.param_groups: list[Group] = []
+        groups: list[Any] = list(params)
+        if not groups:
+            raise ArgumentError(
+                "optimizer got an empty parameter list",
+                why="there is nothing to train; a generator given twice is empty the second time",
+                fix="list(model.parameters())",
+            )
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(group)
+
+    def _make_hook_tables(self) -> None:
+        self._optimizer_step_pre_hooks: Hooks = OrderedDict()
+        self._optimizer_step_post_hooks: Hooks = OrderedDict()
+        self._optimizer_state_dict_pre_hooks: Hooks = OrderedDict()
+        self._optimizer_state_dict_post_hooks: Hooks = OrderedDict()
+        self._optimizer_load_state_dict_pre_hooks: Hooks = OrderedDict()
+        self._optimizer_load_state_dict_post_hooks: Hooks = OrderedDict()
+        self._inside_step = False
+        self._scheduled = False  # a learning-rate scheduler watches this optimizer
+        self._opt_called = False  # step() ran since the scheduler came
+
+    # -- The two methods an optimizer is made of ------------------------------------------------
+
+    def init(self, parameter: Tensor, group: Group) -> State:
+        """Return the state of `parameter` before its first step."""
+        return {}
+
+    def update(
+        self, parameter: Tensor, gradient: Tensor, state: State, group: Group
+    ) -> tuple[Tensor, State]:
+        """Return the new value of `parameter` and its new state."""
+        raise UnsupportedError(
+            f"{type(self).__name__} has no update rule",
+            why="an optimizer defines update(parameter, gradient, state, group), or its own step()",
+        )
+
+    # -- Stepping -----------------------------------------------------------------------------
+
+    @_with_hooks
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient, then run everything pending.
+
+        Args:
+            closure: evaluates the model again and returns the loss, which `step` then returns.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with set_grad_enabled(bool(self.defaults.get("differentiable"))):
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        self._step_parameter(parameter, group)
+        return loss
+
+    def _step_parameter(self, parameter: Tensor, group: Group) -> None:
+        gradient = -parameter.grad if group.get("maximize") else parameter.grad
+        state = self.state.get(parameter) or self.init(parameter, group)
+        new_parameter, new_state = self.update(parameter, gradient, state, group)
+        for name, value in new_state.items():
+            kept = state.get(name)
+            if not isinstance(value, Tensor):
+                state[name] = value
+            elif isinstance(kept, Tensor):
+                kept.copy_(value)
+            else:  # it may be the gradient itself, which the user may overwrite
+                state[name] = value.detach().clone()
+        parameter.copy_(new_parameter)
+        if state:
+            self.state[parameter] = state
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or fill them with zeros.
+
+        Args:
+            set_to_none: True sets `.grad` to None; False keeps the tensors and zeroes them.
+        """
+        for parameter in self._parameters():
+            gradient = parameter.grad
+            if gradient is None:
+                continue
+            if set_to_none:
+                parameter.grad = None
+                continue
+            if gradient.grad_fn is not None:
+                gradient.detach_()
+            else:
+                gradient.requires_grad_(False)
+            gradient.zero_()
+
+    def _parameters(self) -> Iterable[Tensor]:
+        return itertools.chain.from_iterable(group["params"] for group in self.param_groups)
+
+    # -- Parameter groups -------------------------------------------------------------------------
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Add a group: a dict with "params" and any settings that differ from the defaults."""
+        if not isinstance(param_group, dict):
+            raise ArgumentTypeError(
+                f"param_group is a {type(param_group).__name__}", why="it must be a dict",
+                fix='{"params": [...], "lr": 0.01}',
+            )
+        if "params" not in param_group:
+            raise ArgumentError(
+                f"a parameter group with the keys {sorted(param_group)}",
+                why='a group needs the key "params"',
+            )
+        params, names = _split_names(param_group["params"])
+        param_group["params"] = params
+        if names:
+            param_group["param_names"] = names
+        for parameter in params:
+            self._check_parameter(parameter)
+        for name, default in self.defaults.items():
+            if default is required and name not in param_group:
+                raise ArgumentError(
+                    f"a parameter group without {name}",
+                    why=f"{name} is a required setting and has no default",
+                )
+            param_group.setdefault(name, default)
+        self._check_group(param_group)
+        self.param_groups.append(param_group)
+
+    def _check_parameter(self, parameter: Any) -> None:
+        if not isinstance(parameter, Tensor):
+            raise ArgumentTypeError(
+                f"one of the params is a {type(parameter).__name__}",
+                why="an optimizer can only optimize tensors",
+            )
+        if self.defaults.get("differentiable"):
+            return
+        if not (parameter.is_leaf or parameter.retains_grad):
+            raise ArgumentError(
+                "can't optimize a non-leaf Tensor",
+                why="its value is computed from other tensors, so a step on it would be lost",
+                fix="parameter.detach().requires_grad_()",
+            )
+
+    def _check_group(self, param_group: Group) -> None:
+        params = param_group["params"]
+        if len(set(params)) != len(params):
+            warnings.warn(
+                "optimizer contains a parameter group with duplicate parameters; "
+                "in future, this will cause an error",
+                stacklevel=4,
+            )
+        for group in self.param_groups:
+            if ("param_names" in param_group) != ("param_names" in group):
+                raise ArgumentError(
+                    "a parameter group with names beside one without",
+                    why="all optimizer param groups should be with/without names",
+                )
+            if not set(group["params"]).isdisjoint(params):
+                raise ArgumentError("some parameters appear in more than one parameter group")
+
+    # -- Saving -----------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return {"state": ..., "param_groups": ...}; parameters appear as their numbers."""
+        for hook in self._optimizer_state_dict_pre_hooks.values():
+            hook(self)
+        numbers: dict[int, int] = {}
+        start = 0
+        packed_groups = []
+        for group in self.param_groups:
+            for number, parameter in enumerate(group["params"], start):
+                numbers.setdefault(id(parameter), number)
+            start += len(group["params"])
+            packed = {name: value for name, value in group.items() if name != "params"}
+            packed["params"] = [numbers[id(parameter)] for parameter in group["params"]]
+            packed_groups.append(packed)
+        packed_state = {
+            numbers[id(key)] if isinstance(key, Tensor) else key: self._packed(state)
+            for key, state in self.state.items()
+        }
+        state_dict = {"state": packed_state, "param_groups": packed_groups}
+        for hook in self._optimizer_state_dict_post_hooks.values():
+            changed = hook(self, state_dict)
+            state_dict = state_dict if changed is None else changed
+        return state_dict
+
+    def _packed(self, state: Any) -> Any:
+        if not self.counters:
+            return state
+        dtype = dtypes.get_default_dtype()
+        dtype = dtype if dtype == dtypes.float64 else dtypes.float32
+        return {
+            name: creation.tensor(float(value), dtype=dtype) if name in self.counters else value
+            for name, value in state.items()
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the state and the settings that `state_dict()` returned.
+
+        Args:
+            state_dict: of an optimizer of the same class with groups of the same sizes.
+
+        Raises:
+            ArgumentError: the groups differ in number or in size.
+        """
+        state_dict = state_dict.copy()
+        for hook in self._optimizer_load_state_dict_pre_hooks.values():
+            changed = hook(self, state_dict)
+            state_dict = state_dict if changed is None else changed
+        saved_groups = deepcopy(state_dict["param_groups"])
+        self._check_saved_groups(saved_groups)
+        saved_numbers = itertools.chain.from_iterable(group["params"] for group in saved_groups)
+        by_number = dict(zip(saved_numbers, self._parameters(), strict=True))
+        state: defaultdict[Any, Any] = defaultdict(dict)
+        for key, value in state_dict["state"].items():
+            if key in by_number:
+                state[by_number[key]] = self._unpacked(value, by_number[key])
+            else:
+                state[key] = value
+        for group, saved in zip(self.param_groups, saved_groups, strict=True):
+            saved["params"] = group["params"]
+            if "param_names" in group:
+                saved.setdefault("param_names", group["param_names"])
+        self.__setstate__({"state": state, "param_groups": saved_groups})
+        for hook in self._optimizer_load_state_dict_post_hooks.values():
+            hook(self)
+
+    def _check_saved_groups(self, saved_groups: list[Group]) -> None:
+        sizes = [len(group["params"]) for group in self.param_groups]
+        saved_sizes = [len(group["params"]) for group in saved_groups]
+        if sizes != saved_sizes:
+            raise ArgumentError(
+                f"loaded state dict has parameter groups of sizes {saved_sizes}, "
+                f"the optimizer has {sizes}",
+                why="state is matched by position, so groups must be the same in number and size",
+            )
+
+    def _unpacked(self, state: State, parameter: Tensor) -> State:
+        return {
+            name: float(value) if name in self.counters else _cast(value, name, parameter)
+            for name, value in state.items()
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        names = ("defaults", "state", "param_groups")
+        return {name: self.__dict__[name] for name in names}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if "_optimizer_step_pre_hooks" not in self.__dict__:
+            self._make_hook_tables()
+        # Checkpoints of older versions lack settings that came later.
+        for group in self.param_groups:
+            for name, default in self.defaults.items():
+                group.setdefault(name, default)
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for index, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {index}")
+            lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
+        return "\n".join(lines) + "\n)"
+
+    # -- Hooks ------------------------------------------------------------------------------------
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call `hook(optimizer, args, kwargs)` before each step; it may return new arguments."""
+        return register_hook(self._optimizer_step_pre_hooks, hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call `hook(optimizer, args, kwargs)` after each step."""
+        return register_hook(self._optimizer_step_post_hooks, hook)
+
+    def register_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> HookHandle:
+        """Call `hook(optimizer)` before `state_dict()`."""
+        return register_hook(self._optimizer_state_dict_pre_hooks, hook, prepend)
+
+    def register_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> HookHandle:
+        """Call `hook(optimizer, state_dict)` after `state_dict()`; it may return a new one."""
+        return register_hook(self._optimizer_state_dict_post_hooks, hook, prepend)
+
+    def register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> HookHandle:
+        """Call `hook(optimizer, state_dict)` before loading; it may return a new one."""
+        return register_hook(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
+
+    def register_load_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> HookHandle:
+        """Call `hook(optimizer)` after loading."""
+        return register_hook(self._optimizer_load_state_dict_post_hooks, hook, prepend)
+
+
+def _check_flags(defaults: dict[str, Any]) -> None:
+    if defaults.get("fused"):
+        for other in ("differentiable", "foreach"):
+            if defaults.get(other):
+                raise StateError(f"fused=True together with {other}=True",
+                                 why="PyTorch has no such combination")
+
+
+def _split_names(params: Any) -> tuple[list[Any], list[str]]:
+    """Turn what a group gives as "params" into a list of tensors and a list of names."""
+    if isinstance(params, Tensor):
+        return [params], []
+    if isinstance(params, set):
+        raise ArgumentTypeError(
+            "the parameters are a set",
+            why="the order of a set changes between runs, so saved state could not be matched",
+            fix="a list of parameters",
+        )
+    entries = list(params)
+    names = [entry[0] for entry in entries if isinstance(entry, tuple)]
+    if names and len(names) != len(entries):
+        raise ArgumentError(
+            "some parameters come with a name and some without",
+            why="all optimizer params should be with/without names",
+        )
+    return [entry[1] if isinstance(entry, tuple) else entry for entry in entries], names
+
+
+def _cast(value: Any, name: str | None, parameter: Tensor) -> Any:
+    """Copy a loaded state entry; floating-point tensors take the parameter's type, "step" never."""
+    if isinstance(value, Tensor):
+        if name != "step" and parameter.is_floating_point():
+            value = value.to(dtype=parameter.dtype, device=parameter.device)
+        # In PyTorch training on would overwrite the loaded state dict itself.
+        return value.detach().clone()
+    if isinstance(value, dict):
+        return {key: _cast(entry, key, parameter) for key, entry in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return type(value)(_cast(entry, None, parameter) for entry in value)
+    return value
