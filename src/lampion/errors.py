@@ -16,6 +16,7 @@
     ├── NameTakenError        (KeyError)              a name that a part of a module cannot have
     ├── StateDictError        (RuntimeError)          keys or shapes of a checkpoint do not fit
     ├── FileFormatError       (RuntimeError)          a file that is not what it should be
+    ├── DeviceError           (AssertionError too)    a device that is not there
     ├── UnsupportedError      (NotImplementedError)   something lampion does not do
     └── MissingExtraError     (ImportError)           an optional package is not installed
 
@@ -155,6 +156,10 @@ class StateDictError(LampionError, RuntimeError):
 
 class FileFormatError(LampionError, RuntimeError):
     """A file that is not what it should be."""
+
+
+class DeviceError(LampionError, RuntimeError, AssertionError):
+    """A device that this machine, or lampion, does not have (PyTorch: either builtin)."""
 
 
 class UnsupportedError(LampionError, NotImplementedError):

@@ -1,0 +1,87 @@
+"""`lampion info`: what lampion runs on, for bug reports."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import sys
+from collections.abc import Iterator
+
+import numpy
+
+import lampion
+
+REQUIRED = ("numpy", "llvmlite", "safetensors")
+EXTRAS = {"pillow": "images", "matplotlib": "plot"}
+ORACLE = "torch"
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print one `name: value` line for each fact."""
+    rows = list(facts())
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f"{name + ':':<{width + 1}} {value}")
+    return 0
+
+
+def facts() -> Iterator[tuple[str, str]]:
+    """Yield what a bug report needs, in the order of reading."""
+    yield "lampion", f"{lampion.__version__} in {os.path.dirname(lampion.__file__)}"
+    yield "python", f"{platform.python_version()} ({platform.python_implementation()})"
+    yield "system", f"{platform.system()} {platform.release()} {platform.machine()}"
+    for name in REQUIRED:
+        yield name, version(name) or "MISSING: pip install lampion"
+    for name, extra in EXTRAS.items():
+        yield name, version(name) or f"not installed (pip install 'lampion[{extra}]')"
+    yield "processor", processor()
+    yield "vector sets", " ".join(vector_sets()) or "none found"
+    yield "processors", f"{usable_processors()} usable of {os.cpu_count()}"
+    if hasattr(lampion, "get_num_threads"):
+        yield "threads", str(lampion.get_num_threads())
+    yield "backend", "interpret (NumPy)"
+    settings = [f"{key}={value}" for key, value in sorted(os.environ.items()) if is_setting(key)]
+    yield "settings", " ".join(settings) or "none in the environment"
+    yield "torch", version(ORACLE) or "not installed (only the tests use it)"
+    yield "executable", sys.executable
+
+
+def version(distribution: str) -> str | None:
+    """Return the installed version of a distribution, or None: nothing is imported."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def processor() -> str:
+    """Return the processor's name as the system gives it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as stream:
+            for line in stream:
+                if line.startswith(("model name", "Model")):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass  # not Linux
+    return platform.processor() or platform.machine() or "unknown"
+
+
+def vector_sets() -> list[str]:
+    """Return the vector instruction sets of this machine, as NumPy found them."""
+    found = numpy.show_config(mode="dicts") or {}
+    names = found.get("SIMD Extensions", {})
+    return [*names.get("baseline", []), *names.get("found", [])]
+
+
+def usable_processors() -> int:
+    """Return the number of processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def is_setting(key: str) -> bool:
+    """Tell whether an environment variable can change what lampion does or how fast."""
+    return key.startswith("LAMPION_") or key in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
