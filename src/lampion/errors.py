@@ -95,7 +95,7 @@ class LampionError(Exception):
         return "\n".join(lines)
 
     def __reduce__(self):
-        return type(self), (self.what, self.why, self.fix, self.location)
+        return type(self), (self.what, self.why, self.fix, self.location), {"layer": self.layer}
 
 
 class ShapeError(LampionError, RuntimeError):
