@@ -1,0 +1,189 @@
+"""LeNet-5 reads handwritten digits.
+
+    python examples/lenet5.py                         train, test, show the mistakes, save the model
+    python examples/classify_digit.py PICTURE         then: let the saved model read a picture
+
+The network is that of LeCun, Bottou, Bengio and Haffner (Gradient-based learning applied to
+document recognition, 1998, figure 2), with what was learnt since: rectifiers and maximum pooling
+instead of tanh and subsampling, cross-entropy, Adam, and a learning rate that rises and then falls.
+The code is ordinary PyTorch code: with `import torch` in place of `import lampion as torch` it runs
+on PyTorch.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from digit_pictures import as_text, contact_sheet
+
+import lampion as torch
+from lampion.vision import mnist, write_png
+
+nn, F = torch.nn, torch.nn.functional
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class LeNet5(nn.Module):
+    """28x28 grey levels in, ten scores out; the names of the layers are those of the paper."""
+
+    def __init__(self):
+        super().__init__()
+        self.c1 = nn.Conv2d(1, 6, kernel_size=5, padding=2)  # N x 6 x 28 x 28
+        self.c3 = nn.Conv2d(6, 16, kernel_size=5)  # N x 16 x 10 x 10
+        self.c5 = nn.Conv2d(16, 120, kernel_size=5)  # N x 120 x 1 x 1
+        self.f6 = nn.Linear(120, 84)
+        self.output = nn.Linear(84, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.c1(x)), 2)  # S2: N x 6 x 14 x 14
+        x = F.max_pool2d(F.relu(self.c3(x)), 2)  # S4: N x 16 x 5 x 5
+        x = F.relu(self.c5(x))
+        x = F.relu(self.f6(x.flatten(1)))
+        return self.output(x)
+
+
+def prepare(pictures):
+    """Bytes 0 to 255 -> numbers of mean 0 and deviation 1 (0.1307 and 0.3081 are MNIST's own)."""
+    return (pictures.float() / 255 - 0.1307) / 0.3081
+
+
+def load(folder, train):
+    """Return pictures (N x 1 x 28 x 28, uint8) and labels (N) as tensors."""
+    pictures, labels = mnist.load(folder, train)
+    return torch.from_numpy(pictures[:, None]), torch.from_numpy(labels)
+
+
+def train(model, pictures, labels, epochs, batch_size, learning_rate=0.005):
+    count = len(labels)
+    steps = -(-count // batch_size)  # in one epoch, rounded up
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=learning_rate, total_steps=steps * epochs
+    )
+    progress = Progress(epochs, steps)
+    model.train()
+    for epoch in range(epochs):
+        order = torch.randperm(count)
+        for step in range(steps):
+            rows = order[step * batch_size : (step + 1) * batch_size]
+            x, y = prepare(pictures[rows]), labels[rows]
+
+            scores = model(x)
+            loss = F.cross_entropy(scores, y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+
+            if step % 10 == 0 or step == steps - 1:
+                right = (scores.argmax(1) == y).float().mean()
+                progress.show(epoch, step, loss.item(), right.item())
+
+
+def predict(model, pictures, batch_size=1000):
+    """Return the digit with the highest score for each picture."""
+    model.eval()
+    digits = []
+    with torch.no_grad():
+        for start in range(0, len(pictures), batch_size):
+            scores = model(prepare(pictures[start : start + batch_size]))
+            digits.append(scores.argmax(1).numpy())
+    return np.concatenate(digits)
+
+
+class Progress:
+    """One line that follows the training: epoch, step, loss, accuracy, time left."""
+
+    def __init__(self, epochs, steps):
+        self.epochs, self.steps = epochs, steps
+        self.started = time.perf_counter()
+        self.loss = self.accuracy = None
+        self.live = sys.stdout.isatty()
+
+    def show(self, epoch, step, loss, accuracy):
+        # Smoothed, because a single batch says little.
+        keep = 0.0 if self.loss is None else 0.7
+        self.loss = keep * (self.loss or 0.0) + (1 - keep) * loss
+        self.accuracy = keep * (self.accuracy or 0.0) + (1 - keep) * accuracy
+        done = epoch * self.steps + step + 1
+        passed = time.perf_counter() - self.started
+        left = passed / done * (self.epochs * self.steps - done)
+        last = step == self.steps - 1
+        if self.live or last:
+            line = (
+                f"epoch {epoch + 1}/{self.epochs}  step {step + 1:>4}/{self.steps}  "
+                f"loss {self.loss:.4f}  accuracy {self.accuracy:6.2%}  "
+                f"{passed:4.0f} s passed, {left:.0f} s left"
+            )
+            print(f"\r{line:<78}" if self.live else line, end="\n" if last else "", flush=True)
+
+
+def print_confusion(truth, predicted):
+    """Print how often each digit (row) was read as each digit (column)."""
+    counts = np.zeros((10, 10), dtype=int)
+    np.add.at(counts, (truth, predicted), 1)
+    print("\nEach row: the digit it is. Each column: the digit it was read as.\n")
+    print("      " + "".join(f"{digit:>5}" for digit in range(10)) + "    right")
+    for digit, row in enumerate(counts):
+        cells = "".join(f"{count or '.':>5}" for count in row)
+        print(f"    {digit} {cells}  {row[digit] / max(row.sum(), 1):7.2%}")
+
+
+def show_mistakes(pictures, truth, predicted, path):
+    """Write all misread digits to one picture, print three of them."""
+    wrong = np.flatnonzero(truth != predicted)
+    if len(wrong) == 0:
+        print("\nNo digit was misread.")
+        return
+    sheet = contact_sheet(pictures[wrong[:200]], truth[wrong[:200]], predicted[wrong[:200]])
+    write_png(path, sheet)
+    print(f"\n{len(wrong)} digits were misread; three of them:\n")
+    columns = [as_text(pictures[index]).splitlines() for index in wrong[:3]]
+    titles = [f"{truth[index]}, read as {predicted[index]}" for index in wrong[:3]]
+    print("   ".join(f"{title:<28}" for title in titles).rstrip())
+    for line in zip(*columns):
+        print("   ".join(line).rstrip())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--epochs", type=int, default=4, help="passes over the data (default: 4)")
+    parser.add_argument("--batch-size", type=int, default=128, help="default: 128")
+    parser.add_argument("--limit", type=int, help="train on the first LIMIT pictures only")
+    parser.add_argument("--seed", type=int, default=1998, help="default: 1998")
+    parser.add_argument("--data", type=Path, default=ROOT / "data" / "mnist", help="MNIST's folder")
+    parser.add_argument("--out", type=Path, default=Path("runs/lenet5"), help="where files go")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+
+    torch.manual_seed(options.seed)
+    pictures, labels = load(options.data, train=True)
+    pictures, labels = pictures[: options.limit], labels[: options.limit]
+    model = LeNet5()
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    print(f"LeNet-5: {weights:,} weights, {len(labels):,} pictures, {options.epochs} epochs")
+
+    train(model, pictures, labels, options.epochs, options.batch_size)
+
+    pictures, labels = load(options.data, train=False)
+    truth, predicted = labels.numpy(), predict(model, pictures)
+    accuracy = (truth == predicted).mean()
+    images = pictures[:, 0].numpy()
+    print_confusion(truth, predicted)
+    show_mistakes(images, truth, predicted, options.out / "misread.png")
+    print(f"\ntest accuracy: {accuracy:.2%} of {len(truth):,} pictures never seen in training\n")
+
+    torch.save(model.state_dict(), options.out / "lenet5.pt")
+    write_png(options.out / "digit.png", images[0])
+    print(f"the misread digits:  {options.out / 'misread.png'}")
+    print(f"the trained model:   {options.out / 'lenet5.pt'}")
+    print("let it read a digit:")
+    reader = Path(sys.argv[0]).with_name("classify_digit.py")
+    print(f"    {sys.executable} {reader} {options.out / 'digit.png'}", end="")
+    print("" if options.out == Path("runs/lenet5") else f" --model {options.out / 'lenet5.pt'}")
+
+
+if __name__ == "__main__":
+    main()
