@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 import numpy
 
-import lampion
+from lampion.version import __version__, torch_interface
 
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REQUIRED = ("numpy", "llvmlite", "safetensors")
 EXTRAS = {"pillow": "images", "matplotlib": "plot"}
 ORACLE = "torch"
@@ -29,7 +30,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def facts() -> Iterator[tuple[str, str]]:
     """Yield what a bug report needs, in the order of reading."""
-    yield "lampion", f"{lampion.__version__} in {os.path.dirname(lampion.__file__)}"
+    yield "lampion", f"{__version__} in {PACKAGE} (follows PyTorch {torch_interface})"
     yield "python", f"{platform.python_version()} ({platform.python_implementation()})"
     yield "system", f"{platform.system()} {platform.release()} {platform.machine()}"
     for name in REQUIRED:
@@ -39,8 +40,6 @@ def facts() -> Iterator[tuple[str, str]]:
     yield "processor", processor()
     yield "vector sets", " ".join(vector_sets()) or "none found"
     yield "processors", f"{usable_processors()} usable of {os.cpu_count()}"
-    if hasattr(lampion, "get_num_threads"):
-        yield "threads", str(lampion.get_num_threads())
     yield "backend", "interpret (NumPy)"
     settings = [f"{key}={value}" for key, value in sorted(os.environ.items()) if is_setting(key)]
     yield "settings", " ".join(settings) or "none in the environment"
