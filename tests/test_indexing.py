@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 # Indices of a 4x5x6 tensor. Tensors in an index are written as NumPy arrays and converted.
-LONG = np.array([3, 0, -2])
+LONG = np.array([2, 0, -1])
 GRID = np.array([[0, 1], [2, 3]])
 MASK = np.array([True, False, True, False])
 PLANE = np.arange(20).reshape(4, 5) % 3 == 0
