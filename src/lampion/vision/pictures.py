@@ -171,7 +171,8 @@ def _unfilter_by_pixel(
 
 
 def _read_netpbm(content: bytes, path: str) -> numpy.ndarray:
-    numbers, position = [], 2
+    numbers: list[int] = []
+    position = 2
     while len(numbers) < 3:
         while content[position : position + 1].isspace():
             position += 1
