@@ -36,7 +36,7 @@ VIEWS = ("{}[0]", "{}[1:]", "{}.t()", "{}[:, 0]", "{}[-1]", "{}[::2]", "{}.trans
          "{}.unbind(0)[0]", "{}.split(1)[0]", "{}.chunk(2, -1)[0]", "{}.permute(1, 0)",
          "{}[..., None, :]", "{}[[0]]", "{}.movedim(0, -1)", "{}.expand(2, -1)",
          "{}.swapaxes(0, 1)")
-WILD_PERCENT = 2
+WILD_PERCENT = 3
 
 
 @dataclass

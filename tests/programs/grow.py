@@ -31,7 +31,7 @@ from .templates import (
 )
 
 BLANK = re.compile(r"\{(\w+)\}")
-KEEP_RAISING_PERCENT = 30
+KEEP_RAISING_PERCENT = 45
 ATTEMPTS = 4
 ELEMENT_LIMIT = 300
 BLOCK_PERCENT = 9

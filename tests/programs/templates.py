@@ -1,9 +1,8 @@
 """The table of statements: one line of text is one kind of statement.
 
 A line is a template with blanks (slots.py). After two spaces and `#` come its options: a number is
-its weight within the family, a word the name of a guard. In EXPRESSIONS the value is given a name;
-in ACTIONS the line is run as it stands; in WRITES the first blank is written in place, and the value
-may or may not be given a name.
+its weight within the family, a word the name of a guard. The value of an expression gets a name;
+ACTIONS run as they stand; in WRITES the first blank is written in place.
 """
 
 from __future__ import annotations

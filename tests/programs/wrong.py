@@ -68,17 +68,20 @@ def sums_of_integers_stay_narrow(torch: Any) -> Methods:
     return {"sum": sum_}
 
 
-def squeeze_forgives(torch: Any) -> Methods:
-    """An axis out of range is clamped instead of refused."""
-    right = torch.Tensor.squeeze
+def axes_are_forgiven(torch: Any) -> Methods:
+    """An axis out of range is taken for the first one instead of refused."""
+    def forgiving(name: str) -> Callable[..., Any]:
+        right = getattr(torch.Tensor, name)
 
-    def squeeze(self: Any, *dims: Any) -> Any:
-        try:
-            return right(self, *dims)
-        except IndexError:
-            return right(self)
+        def method(self: Any, *dims: Any, **settings: Any) -> Any:
+            try:
+                return right(self, *dims, **settings)
+            except IndexError:
+                return right(self, 0, *dims[1:], **settings)
 
-    return {"squeeze": squeeze}
+        return method
+
+    return {name: forgiving(name) for name in ("squeeze", "cumsum", "unbind", "sum", "argmax")}
 
 
 def wrong_exception(torch: Any) -> Methods:
@@ -137,7 +140,7 @@ def requires_grad_is_lost(torch: Any) -> Methods:
 MISTAKES: dict[str, Callable[[Any], Methods]] = {
     mistake.__name__: mistake for mistake in (
         wrong_gradient, view_copies, detach_copies, clone_shares, no_version_check,
-        sums_of_integers_stay_narrow, squeeze_forgives, wrong_exception, gradients_are_replaced,
+        sums_of_integers_stay_narrow, axes_are_forgiven, wrong_exception, gradients_are_replaced,
         writes_through_slices_are_lost, keepdim_is_ignored, requires_grad_is_lost)
 }
 
