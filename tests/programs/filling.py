@@ -53,10 +53,14 @@ class Filling:
     Args:
         choices: where decisions come from.
         namespace: PyTorch's side of the program so far.
+        shapes: shapes to use more often than others.
     """
 
-    def __init__(self, choices: Choices, namespace: dict[str, Any]):
-        self.choices, self.namespace = choices, namespace
+    def __init__(
+        self, choices: Choices, namespace: dict[str, Any],
+        shapes: tuple[tuple[int, ...], ...] = (),
+    ):
+        self.choices, self.namespace, self.shapes = choices, namespace, shapes
         self.torch = namespace["torch"]
         self.operands: list[Operand] = []
         self.axis: int | None = None
@@ -91,7 +95,9 @@ class Filling:
         return attempt(eval, source, self.namespace)
 
     def shape(self) -> tuple[int, ...]:
-        """Return a random small shape."""
+        """Return a random small shape, most often one the program has used."""
+        if self.shapes and self.choices.chance(70):
+            return self.choices.pick(self.shapes)
         rank = self.choices.weighted(RANKS, RANK_ENDS)
         return tuple(self.choices.weighted(SIZES, SIZE_ENDS) for _ in range(rank))
 

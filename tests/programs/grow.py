@@ -21,11 +21,12 @@ from .templates import (
     BLOCK_ENDS,
     BLOCKS,
     FAMILIES,
-    FAMILY_ENDS,
     FAMILY_NAMES,
     LOOP,
     LOOP_ENDS,
     NAMED_FAMILIES,
+    SUBJECT_ENDS,
+    SUBJECT_NAMES,
     TEMPLATE_ENDS,
     Template,
 )
@@ -51,6 +52,10 @@ class Grower:
         self.choices, self.module = choices, module
         self.namespace = fresh_namespace(module)
         self.births = 0
+        self.subject = choices.pick(SUBJECT_NAMES)
+        # Shapes that go together, so that tensors of a program can be combined.
+        shape = Filling(choices, self.namespace).shape()
+        self.shapes = (shape, shape, shape[1:], shape[::-1], shape[:-1] + (1,) * bool(shape))
         self.reads = choices.chance(60)  # the others read nothing before the end
 
     def fresh_name(self) -> str:
@@ -68,10 +73,12 @@ class Grower:
                 statements.append(Statement(READ, READ))
             else:
                 statements.append(self.statement())
+        if self.subject == "gradients":
+            statements.append(self._fill(Template("{loss}.backward()", "action", 1, ())))
         return tuple(statements)
 
     def _leaf(self) -> Statement:
-        statement = self._fill(FAMILIES["creation"][1][0])
+        statement = self._fill(FAMILIES["creation"][0])
         self._try(statement)
         return statement
 
@@ -87,11 +94,11 @@ class Grower:
     def _template(self, family: str, loop: bool) -> Template:
         if loop and self.choices.chance(60):
             return self.choices.weighted(LOOP, LOOP_ENDS)
-        family = family or self.choices.weighted(FAMILY_NAMES, FAMILY_ENDS)
-        return self.choices.weighted(FAMILIES[family][1], TEMPLATE_ENDS[family])
+        family = family or self.choices.weighted(FAMILY_NAMES, SUBJECT_ENDS[self.subject])
+        return self.choices.weighted(FAMILIES[family], TEMPLATE_ENDS[family])
 
     def _fill(self, template: Template) -> Statement:
-        filling = Filling(self.choices, self.namespace)
+        filling = Filling(self.choices, self.namespace, self.shapes)
         last: dict[str, str] = {}
         position = 0
         for blank in BLANK.finditer(template.text):

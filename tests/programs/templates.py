@@ -567,23 +567,31 @@ def parse(family: str, table: str) -> list[Template]:
     return found
 
 
-# Family -> (weight of the family, its templates).
-FAMILIES: dict[str, tuple[int, list[Template]]] = {
-    "creation": (8, parse("creation", CREATION)),
-    "arithmetic": (14, parse("arithmetic", ARITHMETIC)),
-    "view": (14, parse("view", VIEW)),
-    "write": (18, parse("write", WRITES)),
-    "action": (14, parse("action", ACTIONS)),
-    "reduction": (8, parse("reduction", REDUCTION)),
-    "unary": (7, parse("unary", UNARY)),
-    "gather": (6, parse("gather", GATHER)),
-    "join": (5, parse("join", JOIN)),
-    "product": (5, parse("product", PRODUCTS)),
-    "autograd": (7, parse("autograd", AUTOGRAD)),
-    "cast": (4, parse("cast", CAST)),
-    "python": (5, parse("python", PYTHON)),
-    "rebind": (5, parse("rebind", REBINDS)),
+FAMILIES: dict[str, list[Template]] = {
+    "creation": parse("creation", CREATION),
+    "arithmetic": parse("arithmetic", ARITHMETIC),
+    "view": parse("view", VIEW),
+    "write": parse("write", WRITES),
+    "action": parse("action", ACTIONS),
+    "reduction": parse("reduction", REDUCTION),
+    "unary": parse("unary", UNARY),
+    "gather": parse("gather", GATHER),
+    "join": parse("join", JOIN),
+    "product": parse("product", PRODUCTS),
+    "autograd": parse("autograd", AUTOGRAD),
+    "cast": parse("cast", CAST),
+    "python": parse("python", PYTHON),
+    "rebind": parse("rebind", REBINDS),
 }
+FAMILY_NAMES = tuple(FAMILIES)
+# A program has a subject: how likely each family is in it, in the order of FAMILIES.
+SUBJECTS: dict[str, tuple[int, ...]] = {
+    "anything": (8, 14, 14, 18, 14, 8, 7, 6, 5, 5, 7, 4, 5, 5),
+    "memory": (4, 5, 26, 34, 3, 2, 1, 5, 2, 1, 1, 2, 4, 6),
+    "gradients": (3, 14, 14, 14, 20, 6, 6, 4, 4, 4, 12, 1, 1, 5),
+    "values": (8, 24, 6, 4, 2, 18, 14, 12, 10, 8, 2, 8, 8, 2),
+}
+SUBJECT_NAMES = tuple(SUBJECTS)
 LOOP = parse("loop", LOOP_LINES)
 BLOCKS = parse("block", HEADS)
 NAMED_FAMILIES = frozenset(
@@ -595,12 +603,11 @@ def running_sums(weights: list[int]) -> tuple[int, ...]:
     return tuple(itertools.accumulate(weights))
 
 
-FAMILY_NAMES = tuple(FAMILIES)
-FAMILY_ENDS = running_sums([weight for weight, _ in FAMILIES.values()])
+SUBJECT_ENDS = {name: running_sums(list(weights)) for name, weights in SUBJECTS.items()}
 TEMPLATE_ENDS = {name: running_sums([t.weight for t in items])
-                 for name, (_, items) in FAMILIES.items()}
+                 for name, items in FAMILIES.items()}
 LOOP_ENDS = running_sums([t.weight for t in LOOP])
 BLOCK_ENDS = running_sums([t.weight for t in BLOCKS])
 KINDS = tuple(dict.fromkeys(
-    [t.text for _, items in FAMILIES.values() for t in items]
+    [t.text for items in FAMILIES.values() for t in items]
     + [t.text for t in LOOP] + [t.text for t in BLOCKS]))
