@@ -1,0 +1,153 @@
+"""What the composed network functions share: argument checks, reductions, in-place variants."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lampion import base, errors
+
+if TYPE_CHECKING:
+    from lampion.tensor import Tensor
+
+
+def require_tensor(function: str, name: str, value: object) -> None:
+    """Raise ArgumentTypeError unless `value` is a tensor."""
+    base.require_tensor(value, function, name)
+
+
+def require_floating(function: str, name: str, value: Tensor, fix: str | None = None) -> None:
+    """Raise DTypeError unless `value` holds floating-point numbers."""
+    if not value.is_floating_point():
+        raise errors.DTypeError(
+            f"{function}: `{name}` is {value.dtype}, {errors.shape_text(value.shape)}",
+            why="the result is not a whole number, so the input must be floating point",
+            fix=fix or f"{name}.float()",
+        )
+
+
+def require_same_dtype(function: str, **tensors: Tensor | None) -> None:
+    """Raise DTypeError unless all the given tensors have one dtype."""
+    given = [(name, value) for name, value in tensors.items() if value is not None]
+    first_name, first = given[0]
+    for name, value in given[1:]:
+        if value.dtype != first.dtype:
+            raise errors.DTypeError(
+                f"{function}: `{first_name}` is {first.dtype} but `{name}` is {value.dtype}",
+                why="all operands must have the same dtype; nothing is converted silently",
+                fix=f"{first_name}.to({name}.dtype)",
+            )
+
+
+def require_same_shape(
+    function: str, prediction: Tensor, target: Tensor, name: str = "target"
+) -> None:
+    """Raise ShapeError unless target and prediction have the same shape.
+
+    PyTorch broadcasts here (with a warning at most), which turns a 32x1 prediction against a
+    target of 32 into a loss over 32x32 pairs: a number that goes down and means nothing.
+    """
+    if prediction.shape == target.shape:
+        return
+    same_count = prediction.numel() == target.numel()
+    raise errors.ShapeError(
+        f"{function}: input is {errors.shape_text(prediction.shape)} but {name} is "
+        f"{errors.shape_text(target.shape)}",
+        why=f"each number of the input needs its own {name}; broadcasting would compare "
+        "every one with every other",
+        fix=f"{name}.view_as(input)" if same_count else f"{name}.expand_as(input), if that is meant",
+    )
+
+
+def sizes(function: str, name: str, value: int | Sequence[int], count: int) -> tuple[int, ...]:
+    """Return `value` as `count` whole numbers; one number stands for all axes."""
+    if isinstance(value, (list, tuple)):
+        numbers = tuple(value)
+        if len(numbers) == 1:
+            numbers = numbers * count
+    else:
+        numbers = (value,) * count
+    if len(numbers) != count:
+        raise errors.ShapeError(
+            f"{function}: {name}={value!r} has {len(numbers)} numbers",
+            why=f"there are {count} spatial axes: give one number for all of them, or {count}",
+        )
+    for number in numbers:
+        # bool is an int in Python, but `stride=True` is a mistake.
+        if isinstance(number, bool) or not isinstance(number, int):
+            try:
+                numbers = tuple(n.__index__() for n in numbers)
+            except AttributeError:
+                raise errors.ArgumentTypeError(
+                    f"{function}: {name}={value!r}", why=f"{name} must be whole numbers",
+                    fix=f"{name}={_whole(value)}",
+                ) from None
+            break
+    return numbers
+
+
+def _whole(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value == value else "1"
+
+
+def known_values(input: Tensor) -> np.ndarray | None:
+    """Return the numbers of a tensor that is already computed, None while it is pending.
+
+    A check of values must never force the pending computation, or each loss would split the
+    training step in two.
+    """
+    return input._value.data
+
+
+def axis(function: str, dim: int, ndim: int) -> int:
+    """Return `dim` counted from the front, or raise IndexRangeError."""
+    limit = max(ndim, 1)
+    if not -limit <= dim < limit:
+        raise errors.IndexRangeError(
+            f"{function}: dim={dim} for a tensor of {ndim} axes",
+            why=f"dim must be from {-limit} to {limit - 1}",
+        )
+    return dim % limit
+
+
+def store(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
+    """Return `result`, after writing it into `input` when `inplace`."""
+    return input.copy_(result) if inplace else result
+
+
+def check_reduction(reduction: str) -> None:
+    """Raise ArgumentError unless `reduction` is 'none', 'mean' or 'sum'."""
+    if reduction not in ("none", "mean", "sum"):
+        raise errors.ArgumentError(
+            f"{reduction!r} is not a valid value for reduction",
+            why="reduction says what to do with the losses of all elements",
+            fix="reduction='mean', reduction='sum' or reduction='none'",
+        )
+
+
+def legacy_reduction(
+    size_average: bool | None, reduce: bool | None, reduction: str
+) -> str:
+    """Translate PyTorch's old pair `size_average`, `reduce` into `reduction`."""
+    if size_average is not None or reduce is not None:
+        if reduce is False:
+            reduction = "none"
+        else:
+            reduction = "sum" if size_average is False else "mean"
+        warnings.warn(
+            "size_average and reduce args will be deprecated, please use "
+            f"reduction='{reduction}' instead.",
+            stacklevel=3,
+        )
+    check_reduction(reduction)
+    return reduction
+
+
+def reduce_loss(loss: Tensor, reduction: str) -> Tensor:
+    """Apply `reduction` to the losses of all elements."""
+    if reduction == "mean":
+        return loss.mean()
+    return loss.sum() if reduction == "sum" else loss
