@@ -1,6 +1,6 @@
 """Layers, losses and what holds them together, under PyTorch's names."""
 
-from lampion.nn import functional, init, parameter, utils
+from lampion.nn import functional, init, modules, parameter, utils
 from lampion.nn.activation import (
     CELU,
     ELU,
@@ -274,6 +274,7 @@ __all__ = [
     "ZeroPad3d",
     "functional",
     "init",
+    "modules",
     "parameter",
     "utils",
 ]

@@ -24,9 +24,9 @@ class _Boundary(Function):
     """Hand tensors through unchanged; on the way back, let `watch` see the gradients."""
 
     @staticmethod
-    def forward(ctx, watch, *tensors):
+    def forward(ctx, watch, zeros_for_none, *tensors):
         ctx.watch = watch
-        ctx.set_materialize_grads(False)
+        ctx.set_materialize_grads(zeros_for_none)
         outputs = tuple(one.view_as(one) for one in tensors)
         ctx.mark_non_differentiable(
             *[new for new, old in zip(outputs, tensors, strict=True) if not old.requires_grad])
@@ -34,7 +34,7 @@ class _Boundary(Function):
 
     @staticmethod
     def backward(ctx, *grads):
-        return None, *ctx.watch(grads)
+        return None, None, *ctx.watch(grads)
 
 
 class BackwardHook:
@@ -60,25 +60,28 @@ class BackwardHook:
 
     def watch_inputs(self, args: tuple) -> tuple:
         """Return the arguments with every tensor behind a boundary."""
-        args, self.input_places = self._put_boundary(args, self._inputs_known)
+        args, self.input_places = self._put_boundary(args, self._inputs_known, True)
         self.input_count = len(args)
         return args
 
     def watch_outputs(self, result: Any) -> Any:
         """Return the result with every tensor behind a boundary."""
         outputs = result if isinstance(result, tuple) else (result,)
-        outputs, self.output_places = self._put_boundary(outputs, self._outputs_known)
+        outputs, self.output_places = self._put_boundary(outputs, self._outputs_known, False)
         self.output_count = len(outputs)
         return outputs if isinstance(result, tuple) else outputs[0]
 
     @staticmethod
-    def _put_boundary(values: tuple, watch: Callable) -> tuple[tuple, list[int] | None]:
+    def _put_boundary(
+        values: tuple, watch: Callable, zeros_for_none: bool
+    ) -> tuple[tuple, list[int] | None]:
         places = [i for i, value in enumerate(values) if isinstance(value, Tensor)]
         tensors = [values[i] for i in places]
         if not (is_grad_enabled() and any(one.requires_grad for one in tensors)):
             return values, None
         new = list(values)
-        for place, tensor in zip(places, _Boundary.apply(watch, *tensors), strict=True):
+        passed = _Boundary.apply(watch, zeros_for_none, *tensors)
+        for place, tensor in zip(places, passed, strict=True):
             new[place] = tensor
         # A named tuple takes its fields one by one.
         return (tuple(new) if type(values) is tuple else type(values)(*new)), places

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from lampion.functions import creation
@@ -17,6 +17,14 @@ def repeated(value: Any, count: int) -> tuple:
         ((3, 3), (3, 5))
     """
     return tuple(value) if isinstance(value, Iterable) else (value,) * count
+
+
+def _ntuple(count: int, name: str = "parse") -> Callable[[Any], tuple]:
+    """PyTorch's name for `repeated` with a fixed count."""
+    return lambda value: repeated(value, count)
+
+
+_single, _pair, _triple, _quadruple = (_ntuple(count) for count in (1, 2, 3, 4))
 
 
 def empty_parameter(shape: int | tuple[int, ...], device: Any, dtype: Any) -> Parameter:

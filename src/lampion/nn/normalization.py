@@ -49,8 +49,8 @@ class LayerNorm(_Affine):
 
     Example:
         >>> import lampion as torch
-        >>> torch.nn.LayerNorm(2)(torch.tensor([[0.0, 2.0]]))
-        tensor([[-1.0000,  1.0000]], grad_fn=<NativeLayerNormBackward0>)
+        >>> torch.nn.LayerNorm(2)(torch.tensor([[0.0, 2.0]])).detach()
+        tensor([[-1.0000,  1.0000]])
     """
 
     def __init__(

@@ -39,6 +39,9 @@ class IncompatibleKeys(NamedTuple):
     __str__ = __repr__
 
 
+_IncompatibleKeys = IncompatibleKeys  # PyTorch's name
+
+
 class StateMethods:
     """The part of `Module` that saves and loads its state."""
 

@@ -1,0 +1,69 @@
+"""PyTorch's inner paths: `torch.nn.modules.batchnorm._BatchNorm` and the like.
+
+Programs that subclass layers import from there. What each path holds is found in the files of
+`lampion.nn` that the table names.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+
+from lampion.nn import (
+    activation,
+    batchnorm,
+    common,
+    container,
+    convolution,
+    distance,
+    dropout,
+    embedding,
+    hooks,
+    linear,
+    loss,
+    margin_loss,
+    module,
+    normalization,
+    padding,
+    parameter_container,
+    pooling,
+    shaping,
+    state,
+)
+
+# PyTorch's file: our files.
+PLACES = {
+    "activation": (activation,),
+    "batchnorm": (batchnorm,),
+    "channelshuffle": (shaping,),
+    "container": (container, parameter_container),
+    "conv": (convolution,),
+    "distance": (distance,),
+    "dropout": (dropout,),
+    "flatten": (shaping,),
+    "fold": (shaping,),
+    "instancenorm": (batchnorm,),
+    "linear": (linear,),
+    "loss": (loss, margin_loss),
+    "module": (module, hooks, state),
+    "normalization": (normalization,),
+    "padding": (padding,),
+    "pixelshuffle": (shaping,),
+    "pooling": (pooling,),
+    "sparse": (embedding,),
+    "upsampling": (shaping,),
+    "utils": (common,),
+}
+
+
+def _make(name: str, files: tuple[types.ModuleType, ...]) -> types.ModuleType:
+    made = types.ModuleType(f"{__name__}.{name}", f"PyTorch's path `torch.nn.modules.{name}`.")
+    for file in files:
+        vars(made).update(
+            (key, value) for key, value in vars(file).items() if not key.startswith("__"))
+    sys.modules[made.__name__] = made
+    return made
+
+
+globals().update({name: _make(name, files) for name, files in PLACES.items()})
+Module = module.Module
