@@ -281,12 +281,12 @@ def test_a_stray_stop_iteration_does_not_end_the_epoch_silently(workers):
 
 def test_leaving_the_loop_early_ends_the_threads():
     loader = data.DataLoader(Slow(200), batch_size=2, num_workers=3)
-    for batch in loader:
+    for _batch in loader:
         break
     assert wait_for_threads_to_end()
     iterator = iter(loader)
     next(iterator)
-    del iterator, batch
+    del iterator
     assert wait_for_threads_to_end()
 
 
