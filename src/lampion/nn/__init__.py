@@ -59,6 +59,21 @@ from lampion.nn.dropout import (
     FeatureAlphaDropout,
 )
 from lampion.nn.embedding import Embedding, EmbeddingBag
+from lampion.nn.lazy import (
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+    LazyConv1d,
+    LazyConv2d,
+    LazyConv3d,
+    LazyConvTranspose1d,
+    LazyConvTranspose2d,
+    LazyConvTranspose3d,
+    LazyInstanceNorm1d,
+    LazyInstanceNorm2d,
+    LazyInstanceNorm3d,
+    LazyLinear,
+)
 from lampion.nn.linear import Bilinear, Identity, Linear
 from lampion.nn.loss import (
     BCELoss,
@@ -105,7 +120,12 @@ from lampion.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
-from lampion.nn.parameter import Buffer, Parameter
+from lampion.nn.parameter import (
+    Buffer,
+    Parameter,
+    UninitializedBuffer,
+    UninitializedParameter,
+)
 from lampion.nn.parameter_container import ParameterDict, ParameterList
 from lampion.nn.pooling import (
     AdaptiveAvgPool1d,
@@ -206,6 +226,19 @@ __all__ = [
     "LPPool2d",
     "LPPool3d",
     "LayerNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
+    "LazyLinear",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
@@ -266,6 +299,8 @@ __all__ = [
     "TripletMarginWithDistanceLoss",
     "Unflatten",
     "Unfold",
+    "UninitializedBuffer",
+    "UninitializedParameter",
     "Upsample",
     "UpsamplingBilinear2d",
     "UpsamplingNearest2d",

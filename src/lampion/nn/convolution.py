@@ -48,12 +48,16 @@ class _ConvNd(Module):
         self.padding_mode = padding_mode
         self._check()
         self._reversed_padding_repeated_twice = self._explicit_padding()
-        outer, inner = (
-            (in_channels, out_channels) if self.transposed else (out_channels, in_channels))
-        self.weight = empty_parameter((outer, inner // groups, *self.kernel_size), device, dtype)
+        self.weight = empty_parameter(self._weight_shape(), device, dtype)
         self.register_parameter(
             "bias", empty_parameter(out_channels, device, dtype) if bias else None)
         self.reset_parameters()
+
+    def _weight_shape(self) -> tuple[int, ...]:
+        first, second = self.out_channels, self.in_channels
+        if self.transposed:
+            first, second = second, first
+        return first, second // self.groups, *self.kernel_size
 
     def _check(self) -> None:
         if self.groups <= 0:

@@ -2,27 +2,23 @@
 
 A module keeps what it owns in three dictionaries: `_parameters`, `_buffers` and `_modules`.
 Assigning a `Parameter`, a `Buffer` or a `Module` to an attribute registers it there. What is done
-with them lives beside this file: `tree` walks over them, `state` saves and loads them, `hooks`
-runs functions around a call.
+with them lives beside this file: `tree` walks over them, `state` saves and loads them,
+`conversion` changes their element types, `hooks` runs functions around a call.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lampion import dtypes, errors
-from lampion.autograd import no_grad
+from lampion import errors
+from lampion.nn.conversion import ConversionMethods
 from lampion.nn.hooks import GLOBAL, HookMethods
 from lampion.nn.parameter import Buffer, Parameter
 from lampion.nn.state import StateMethods
 from lampion.nn.tree import TreeMethods
 from lampion.tensor import Tensor
-
-if TYPE_CHECKING:
-    from typing import Self
 
 HOOK_DICTIONARIES = (
     "_backward_pre_hooks", "_backward_hooks",
@@ -33,7 +29,7 @@ HOOK_DICTIONARIES = (
 )
 
 
-class Module(TreeMethods, StateMethods, HookMethods):
+class Module(TreeMethods, StateMethods, HookMethods, ConversionMethods):
     """Base class of all layers and networks: a function with parameters.
 
     A subclass calls `super().__init__()`, assigns its parts to attributes and defines `forward`.
@@ -268,94 +264,6 @@ class Module(TreeMethods, StateMethods, HookMethods):
             self.__dict__.setdefault(name, OrderedDict())
         self.__dict__.setdefault("_non_persistent_buffers_set", set())
 
-    # ---- element types and devices ----
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """Replace the values of every parameter, gradient and buffer by `fn` of them."""
-        for module in self.children() if recurse else ():
-            module._apply(fn)
-        for parameter in self._parameters.values():
-            if parameter is None:
-                continue
-            gradient = parameter.grad
-            with no_grad():
-                # The Parameter object stays: an optimizer that holds it goes on working.
-                parameter.grad = None
-                parameter.data = fn(parameter.detach())
-                if gradient is not None:
-                    parameter.grad = fn(gradient)
-        for name, buffer in self._buffers.items():
-            if buffer is not None:
-                self._buffers[name] = fn(buffer)
-        return self
-
-    def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Change the element type (of floating-point parts) and the device.
-
-        Args:
-            args, kwargs: `to(dtype)`, `to(device)`, `to(device, dtype)` or `to(tensor)`.
-
-        Raises:
-            ArgumentTypeError: the element type is an integer type.
-        """
-        device, dtype = _device_and_dtype(args, kwargs)
-        if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
-            raise errors.ArgumentTypeError(
-                "nn.Module.to only accepts floating point or complex dtypes, but got desired "
-                f"dtype={dtype}")
-
-        def convert(tensor: Tensor) -> Tensor:
-            if device is not None:
-                tensor = tensor.to(device)
-            changes = dtype is not None and (tensor.is_floating_point() or tensor.is_complex())
-            return tensor.to(dtype) if changes else tensor
-
-        return self._apply(convert)
-
-    def type(self, dst_type: Any) -> Self:
-        """Change the element type of every parameter and buffer, integers too."""
-        return self._apply(lambda tensor: tensor.type(dst_type))
-
-    def float(self) -> Self:
-        """Change every floating-point parameter and buffer to float32."""
-        return self._to_floating(dtypes.float32)
-
-    def double(self) -> Self:
-        """Change every floating-point parameter and buffer to float64."""
-        return self._to_floating(dtypes.float64)
-
-    def half(self) -> Self:
-        """Change every floating-point parameter and buffer to float16."""
-        return self._to_floating(dtypes.float16)
-
-    def bfloat16(self) -> Self:
-        """Change every floating-point parameter and buffer to bfloat16."""
-        return self._to_floating(dtypes.bfloat16)
-
-    def _to_floating(self, dtype: Any) -> Self:
-        return self._apply(
-            lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor)
-
-    def cpu(self) -> Self:
-        """Stay where everything is: on the CPU."""
-        return self._apply(lambda tensor: tensor.cpu())
-
-    def cuda(self, device: Any = None) -> Self:
-        """Raise: there is no CUDA device here."""
-        return self._apply(lambda tensor: tensor.cuda(device))
-
-    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
-        """Give every parameter and buffer new, unset memory on `device`."""
-        return self._apply(
-            lambda tensor: tensor.new_empty(tensor.shape, device=device), recurse=recurse)
-
-    def share_memory(self) -> Self:
-        """Return the module; its memory is not moved."""
-        return self
-
-    def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: every training step is compiled anyway."""
-
     # ---- printing ----
 
     def _get_name(self) -> str:
@@ -391,19 +299,6 @@ def _too_many_arguments(module: Module, args: tuple, kwargs: dict) -> str:
     if kwargs:
         return f"{start} got an unexpected keyword argument '{next(iter(kwargs))}'"
     return f"{start} takes 1 positional argument but {len(args) + 1} were given"
-
-
-def _device_and_dtype(args: tuple, kwargs: dict) -> tuple[Any, Any]:
-    """Sort the arguments of `Module.to` by their kind."""
-    device, dtype = kwargs.get("device"), kwargs.get("dtype")
-    for value in (*args, kwargs.get("tensor")):
-        if isinstance(value, Tensor):
-            device, dtype = value.device, value.dtype
-        elif isinstance(value, dtypes.dtype):
-            dtype = value
-        elif value is not None and not isinstance(value, bool):
-            device = value
-    return device, dtype
 
 
 def _note_layer(error: errors.LampionError, module: Module) -> None:

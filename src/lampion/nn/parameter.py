@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lampion import errors
 from lampion.functions import creation
 from lampion.tensor import Tensor
 
@@ -55,3 +56,89 @@ class Buffer(Tensor):
         buffer = data.detach().as_subclass(cls).requires_grad_(data.requires_grad)
         buffer.persistent = persistent
         return buffer
+
+
+class _Uninitialized:
+    """A tensor of a lazy layer: its element type is known, its shape is not yet."""
+
+    cls_to_become: type
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Give it a shape, and memory that is still to be set."""
+        dtype = self.data.dtype if dtype is None else dtype  # type: ignore[has-type]
+        self.data = creation.empty(tuple(shape), device=device, dtype=dtype)
+        self.__class__ = self.cls_to_become
+
+    @property
+    def shape(self) -> Any:
+        raise errors.StateError(
+            "Can't access the shape of an uninitialized parameter or buffer.",
+            why="a lazy layer knows it after its first input",
+            fix="call the layer once with an input before this")
+
+    @property
+    def _value(self) -> Any:
+        # Every operation asks for the value: this is what refuses them all.
+        raise errors.ArgumentError(
+            "Attempted to use an uninitialized parameter",
+            why="a lazy layer gives its parameters values at its first input",
+            fix="call the layer once with an input before this")
+
+    def __repr__(self, **options: Any) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class UninitializedParameter(_Uninitialized, Parameter):
+    """The parameter of a lazy layer before its first input.
+
+    Args:
+        requires_grad, device, dtype: of the parameter to be.
+    """
+
+    cls_to_become = Parameter
+
+    def __new__(
+        cls, requires_grad: bool = True, device: Any = None, dtype: Any = None
+    ) -> UninitializedParameter:
+        data = creation.empty(0, device=device, dtype=dtype)
+        return data.as_subclass(cls).requires_grad_(requires_grad)
+
+    def __deepcopy__(self, memo: dict) -> UninitializedParameter:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.requires_grad, None, self.dtype)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        return type(self), (self.requires_grad, None, self.dtype)
+
+
+class UninitializedBuffer(_Uninitialized, Buffer):
+    """The buffer of a lazy layer before its first input.
+
+    Args:
+        requires_grad, device, dtype, persistent: of the buffer to be.
+    """
+
+    cls_to_become = Buffer
+
+    def __new__(
+        cls, requires_grad: bool = False, device: Any = None, dtype: Any = None,
+        persistent: bool = True,
+    ) -> UninitializedBuffer:
+        data = creation.empty(0, device=device, dtype=dtype)
+        buffer = data.as_subclass(cls).requires_grad_(requires_grad)
+        buffer.persistent = persistent
+        return buffer
+
+    def __deepcopy__(self, memo: dict) -> UninitializedBuffer:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.requires_grad, None, self.dtype, self.persistent)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        return type(self), (self.requires_grad, None, self.dtype, self.persistent)
+
+
+def is_lazy(param: Any) -> bool:
+    """Say whether this is a parameter or buffer without values."""
+    return isinstance(param, _Uninitialized)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lampion import errors
 from lampion.autograd import no_grad
 from lampion.nn.hooks import RemovableHandle, add_hook
-from lampion.nn.parameter import Parameter
+from lampion.nn.parameter import Parameter, is_lazy
 from lampion.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -198,6 +198,12 @@ class StateMethods:
             error_msgs.append(
                 f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like '
                 f"object from checkpoint but received {type(given)}")
+            return
+        if is_lazy(given):
+            if not is_lazy(tensor):
+                error_msgs.append(
+                    f'"{key}" has no values in the checkpoint: it was saved from a lazy layer '
+                    "before its first input")
             return
         if tensor.dim() == 0 and tuple(given.shape) == (1,):
             given = given[0]  # files older than scalars hold one-element vectors
