@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from lampion import errors
 from lampion.functions import random
-from lampion.functions.checks import axis, require_floating, require_tensor, store
+from lampion.functions.checks import axis, require_floating, require_tensor, source, store
 
 if TYPE_CHECKING:
-    from lampion.dtypes import dtype as DType
     from lampion.tensor import Tensor
+
+    from lampion.dtypes import dtype as DType
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -48,7 +49,8 @@ def threshold(
     Shape: any -> same.
     """
     require_tensor("threshold", "input", input)
-    return store(input, input.masked_fill(input <= threshold, value), inplace)
+    x = source(input, inplace)
+    return store(input, x.masked_fill(x <= threshold, value), inplace)
 
 
 def hardtanh(
@@ -68,7 +70,8 @@ def hardtanh(
             why="min_val cannot be greater than max_val",
             fix=f"hardtanh(input, {max_val}, {min_val})",
         )
-    return store(input, _limit(input, min_val, max_val), inplace)
+    x = source(input, inplace)
+    return store(input, _limit(x, min_val, max_val), inplace)
 
 
 def _limit(input: Tensor, low: float, high: float) -> Tensor:
@@ -84,7 +87,8 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     Shape: any -> same.
     """
     require_tensor("relu6", "input", input)
-    return store(input, _limit(input, 0.0, 6.0), inplace)
+    x = source(input, inplace)
+    return store(input, _limit(x, 0.0, 6.0), inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -94,7 +98,8 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     """
     require_tensor("leaky_relu", "input", input)
     require_floating("leaky_relu", "input", input)
-    return store(input, input.where(input > 0, input * negative_slope), inplace)
+    x = source(input, inplace)
+    return store(input, x.where(x > 0, x * negative_slope), inplace)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -153,7 +158,8 @@ def rrelu(
         slope = random.rand(input.shape, dtype=input.dtype) * (upper - lower) + lower
     else:
         slope = (lower + upper) / 2
-    return store(input, input.where(input > 0, input * slope), inplace)
+    x = source(input, inplace)
+    return store(input, x.where(x > 0, x * slope), inplace)
 
 
 # Exponential units -----------------------------------------------------------------------------
@@ -177,7 +183,8 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """
     require_tensor("elu", "input", input)
     require_floating("elu", "input", input)
-    return store(input, _exponential_unit(input, alpha, 1, 1), inplace)
+    x = source(input, inplace)
+    return store(input, _exponential_unit(x, alpha, 1, 1), inplace)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -188,7 +195,8 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """
     require_tensor("selu", "input", input)
     require_floating("selu", "input", input)
-    return store(input, _exponential_unit(input, SELU_ALPHA, SELU_SCALE, 1), inplace)
+    x = source(input, inplace)
+    return store(input, _exponential_unit(x, SELU_ALPHA, SELU_SCALE, 1), inplace)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -203,9 +211,10 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     require_floating("celu", "input", input)
     if alpha == 0:
         raise errors.ArgumentRangeError(
-            "celu: alpha=0", why="x / alpha must exist", fix="celu(input, alpha=1.0), or relu(input)"
+            "celu: alpha=0", why="x / alpha must exist", fix="alpha=1.0, or relu(input)"
         )
-    return store(input, _exponential_unit(input, alpha, 1, 1 / alpha), inplace)
+    x = source(input, inplace)
+    return store(input, _exponential_unit(x, alpha, 1, 1 / alpha), inplace)
 
 
 # Smooth units ----------------------------------------------------------------------------------
@@ -240,7 +249,8 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """
     require_tensor("silu", "input", input)
     require_floating("silu", "input", input)
-    return store(input, input * input.sigmoid(), inplace)
+    x = source(input, inplace)
+    return store(input, x * x.sigmoid(), inplace)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -251,7 +261,8 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """
     require_tensor("mish", "input", input)
     require_floating("mish", "input", input)
-    return store(input, input * softplus(input).tanh(), inplace)
+    x = source(input, inplace)
+    return store(input, x * softplus(x).tanh(), inplace)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -326,7 +337,8 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """
     require_tensor("hardsigmoid", "input", input)
     require_floating("hardsigmoid", "input", input)
-    return store(input, _limit(input + 3, 0.0, 6.0) / 6, inplace)
+    x = source(input, inplace)
+    return store(input, _limit(x + 3, 0.0, 6.0) / 6, inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -337,7 +349,8 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """
     require_tensor("hardswish", "input", input)
     require_floating("hardswish", "input", input)
-    return store(input, input * _limit(input + 3, 0.0, 6.0) / 6, inplace)
+    x = source(input, inplace)
+    return store(input, x * _limit(x + 3, 0.0, 6.0) / 6, inplace)
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:

@@ -58,7 +58,7 @@ def require_same_shape(
         f"{errors.shape_text(target.shape)}",
         why=f"each number of the input needs its own {name}; broadcasting would compare "
         "every one with every other",
-        fix=f"{name}.view_as(input)" if same_count else f"{name}.expand_as(input), if that is meant",
+        fix=f"{name}.view_as(input)" if same_count else f"{name}.expand_as(input), if meant so",
     )
 
 
@@ -111,6 +111,11 @@ def axis(function: str, dim: int, ndim: int) -> int:
             why=f"dim must be from {-limit} to {limit - 1}",
         )
     return dim % limit
+
+
+def source(input: Tensor, inplace: bool) -> Tensor:
+    """Return what to compute from: a copy when the input itself is about to be overwritten."""
+    return input.clone() if inplace else input
 
 
 def store(input: Tensor, result: Tensor, inplace: bool) -> Tensor:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lampion import errors
 from lampion.functions import random
-from lampion.functions.checks import require_floating, require_tensor, store
+from lampion.functions.checks import require_floating, require_tensor, source, store
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -61,7 +61,7 @@ def dropout(
     if not training or p == 0:
         return input
     require_floating("dropout", "input", input)
-    return store(input, _dropped(input, p, tuple(input.shape)), inplace)
+    return store(input, _dropped(source(input, inplace), p, tuple(input.shape)), inplace)
 
 
 def _channel_dropout(
@@ -79,7 +79,7 @@ def _channel_dropout(
         )
     kept = channel_axis + 1
     mask_shape = tuple(input.shape[:kept]) + (1,) * (input.dim() - kept)
-    return store(input, _dropped(input, p, mask_shape), inplace)
+    return store(input, _dropped(source(input, inplace), p, mask_shape), inplace)
 
 
 def _warn_axes(function: str, input: Tensor, usual: tuple[int, int], what: str) -> None:
@@ -172,7 +172,7 @@ def alpha_dropout(
     if not training or p == 0:
         return input
     require_floating("alpha_dropout", "input", input)
-    return store(input, _alpha_dropped(input, p, tuple(input.shape)), inplace)
+    return store(input, _alpha_dropped(source(input, inplace), p, tuple(input.shape)), inplace)
 
 
 def feature_alpha_dropout(
@@ -192,7 +192,7 @@ def feature_alpha_dropout(
             why="Feature dropout requires at least 2 dimensions in the input",
         )
     mask_shape = tuple(input.shape[:2]) + (1,) * (input.dim() - 2)
-    return store(input, _alpha_dropped(input, p, mask_shape), inplace)
+    return store(input, _alpha_dropped(source(input, inplace), p, mask_shape), inplace)
 
 
 def dropout_(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:

@@ -1,8 +1,8 @@
 """Regression and probability losses, element by element.
 
 Class labels are in `loss_classes.py`, pairs and triplets in `loss_margin.py`. Every loss takes
-`reduction`: 'none' keeps one number per element, 'sum' adds them, 'mean' averages them. PyTorch's old
-`size_average` and `reduce` are still understood and win over `reduction`, with a warning.
+`reduction`: 'none' keeps one number per element, 'sum' adds them, 'mean' averages them. PyTorch's
+old `size_average` and `reduce` are still understood and win over `reduction`, with a warning.
 """
 
 from __future__ import annotations
@@ -37,10 +37,8 @@ def _pair(function: str, input: Tensor, target: Tensor) -> None:
     require_same_shape(function, input, target)
 
 
-def _weighted(function: str, loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
-    """Reduce with a weight for each element; the mean divides by the sum of the weights."""
-    if weight is None:
-        return reduce_loss(loss, reduction)
+def _weighted(function: str, loss: Tensor, weight: Tensor) -> Tensor:
+    """Return the losses times a weight for each element."""
     if weight.shape != loss.shape:
         raise errors.ShapeArgumentError(
             f"{function}: input is {errors.shape_text(loss.shape)} but weight is "
@@ -48,7 +46,14 @@ def _weighted(function: str, loss: Tensor, weight: Tensor | None, reduction: str
             why="each element has its own weight",
             fix="weight.expand_as(input)",
         )
-    loss = loss * weight
+    return loss * weight
+
+
+def _reduced(function: str, loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
+    """Reduce with a weight for each element; the mean divides by the sum of the weights."""
+    if weight is None:
+        return reduce_loss(loss, reduction)
+    loss = _weighted(function, loss, weight)
     return loss.sum() / weight.sum() if reduction == "mean" else reduce_loss(loss, reduction)
 
 
@@ -74,7 +79,7 @@ def mse_loss(
     reduction = legacy_reduction(size_average, reduce, reduction)
     _pair("mse_loss", input, target)
     difference = input - target
-    return _weighted("mse_loss", difference * difference, weight, reduction)
+    return _reduced("mse_loss", difference * difference, weight, reduction)
 
 
 def l1_loss(
@@ -90,7 +95,7 @@ def l1_loss(
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
     _pair("l1_loss", input, target)
-    return _weighted("l1_loss", (input - target).abs(), weight, reduction)
+    return _reduced("l1_loss", (input - target).abs(), weight, reduction)
 
 
 def _huber(difference: Tensor, delta: float) -> Tensor:
@@ -143,7 +148,9 @@ def huber_loss(
             f"huber_loss: delta={delta}",
             why="delta is the width of the quadratic part and must be above 0", fix="delta=1.0",
         )
-    return _weighted("huber_loss", _huber(input - target, delta), weight, reduction)
+    loss = _huber(input - target, delta)
+    # Unlike in the two losses above, the mean divides by the number of elements.
+    return reduce_loss(loss if weight is None else _weighted("huber_loss", loss, weight), reduction)
 
 
 # Probabilities ---------------------------------------------------------------------------------

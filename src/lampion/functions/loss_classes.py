@@ -226,16 +226,22 @@ def _check_label_values(
     place = tuple(int(i) for i in np.argwhere(wrong)[0])
     label = int(values[place])
     where = f" (target[{', '.join(map(str, place))}])" if place else ""
-    # Labels that count from 1 are the usual reason.
-    from_one = label == classes and values[wrong].max() == classes and values.min() >= 1
+    ignored_label = ignore_index is not None and ignore_index >= 0
     raise errors.IndexRangeError(
         f"{function}: Target {label} is out of bounds{where}",
         why=f"the input has {classes} classes, so labels go from 0 to {classes - 1}"
-        + (f" (or are ignore_index={ignore_index})" if ignore_index is not None and ignore_index >= 0 else ""),
-        fix="target - 1" if from_one else
-        f"a last layer with {int(values.max()) + 1} outputs, or other labels"
-        if label >= classes else f"ignore_index={label}, if these places shall not count",
+        + (f" (or are ignore_index={ignore_index})" if ignored_label else ""),
+        fix=_label_fix(values, label, classes),
     )
+
+
+def _label_fix(values: np.ndarray, label: int, classes: int) -> str:
+    if label < 0:
+        return f"ignore_index={label}, if these places shall not count"
+    # Labels that count from 1 are the usual reason.
+    if values.max() == classes and values.min() >= 1:
+        return "target - 1"
+    return f"a last layer with {int(values.max()) + 1} outputs, or other labels"
 
 
 def _wrong_label_shape(

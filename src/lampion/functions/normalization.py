@@ -77,7 +77,8 @@ def batch_norm(
     )
     shape = _channel_shape(input)
     if not training:
-        return _with_running_statistics(function, input, running_mean, running_var, weight, bias, eps)
+        return _by_running_statistics(
+            function, input, running_mean, running_var, weight, bias, eps)
     count = input.numel() // max(input.shape[1], 1)
     _check_batch(function, input, count)
     axes = (0, *range(2, input.dim()))
@@ -103,7 +104,7 @@ def _check_batch(function: str, input: Tensor, count: int) -> None:
         )
 
 
-def _with_running_statistics(
+def _by_running_statistics(
     function: str, input: Tensor, mean: Tensor | None, variance: Tensor | None,
     weight: Tensor | None, bias: Tensor | None, eps: float,
 ) -> Tensor:
@@ -157,7 +158,8 @@ def instance_norm(
         weight=weight, bias=bias,
     )
     if not use_input_stats:
-        return _with_running_statistics(function, input, running_mean, running_var, weight, bias, eps)
+        return _by_running_statistics(
+            function, input, running_mean, running_var, weight, bias, eps)
     count = math.prod(input.shape[2:])
     if count == 1:
         raise errors.ShapeArgumentError(

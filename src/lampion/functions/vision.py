@@ -241,7 +241,8 @@ def _check_grid(input: Tensor, grid: Tensor, mode: str, padding_mode: str) -> No
     require_tensor(function, "grid", grid)
     if mode not in ("bilinear", "nearest", "bicubic"):
         raise errors.ArgumentError(
-            f"{function}: mode={mode!r}", why="expected mode to be 'bilinear', 'nearest' or 'bicubic'"
+            f"{function}: mode={mode!r}",
+            why="expected mode to be 'bilinear', 'nearest' or 'bicubic'",
         )
     if padding_mode not in ("zeros", "border", "reflection"):
         raise errors.ArgumentError(
