@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lampion import dtypes, errors
 from lampion.autograd import no_grad
-from lampion.nn.parameter import Parameter
+from lampion.nn.parameter import Parameter, is_lazy
 from lampion.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -32,11 +32,13 @@ class ConversionMethods:
             with no_grad():
                 # The Parameter object stays: an optimizer that holds it goes on working.
                 parameter.grad = None
-                parameter.data = fn(parameter.detach())
+                parameter.data = fn(parameter.data)
                 if gradient is not None:
                     parameter.grad = fn(gradient)
         for name, buffer in self._buffers.items():
-            if buffer is not None:
+            if is_lazy(buffer):
+                buffer.data = fn(buffer.data)
+            elif buffer is not None:
                 self._buffers[name] = fn(buffer)
         return self
 

@@ -1,6 +1,6 @@
 """What is done to the parameters and gradients of modules from outside."""
 
-from lampion.nn.utils import rnn
+from lampion.nn.utils import parametrizations, parametrize, rnn
 from lampion.nn.utils.clip_grad import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -9,6 +9,7 @@ from lampion.nn.utils.clip_grad import (
     get_total_norm,
 )
 from lampion.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
+from lampion.nn.utils.spectral_norm import remove_spectral_norm, spectral_norm
 from lampion.nn.utils.weight_norm import remove_weight_norm, weight_norm
 
 __all__ = [
@@ -18,8 +19,12 @@ __all__ = [
     "clip_grads_with_norm_",
     "get_total_norm",
     "parameters_to_vector",
+    "parametrizations",
+    "parametrize",
+    "remove_spectral_norm",
     "remove_weight_norm",
     "rnn",
+    "spectral_norm",
     "vector_to_parameters",
     "weight_norm",
 ]

@@ -10,7 +10,7 @@ from lampion.nn.parameter import Parameter
 from lampion.tensor import Tensor
 
 
-def _norm_except(v: Tensor, dim: int) -> Tensor:
+def norm_except(v: Tensor, dim: int) -> Tensor:
     """Return the 2-norm over all axes but one (over all with -1), keeping the axes."""
     if dim == -1:
         return v.norm()
@@ -33,7 +33,7 @@ class WeightNorm:
     def compute_weight(self, module: Module) -> Tensor:
         """Return g v / |v|."""
         g, v = getattr(module, self.name + "_g"), getattr(module, self.name + "_v")
-        return v * (g / _norm_except(v, self.dim))
+        return v * (g / norm_except(v, self.dim))
 
     def __call__(self, module: Module, inputs: Any) -> None:
         setattr(module, self.name, self.compute_weight(module))
@@ -65,7 +65,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     hook = WeightNorm(name, dim)
     weight = getattr(module, name)
     del module._parameters[name]
-    module.register_parameter(name + "_g", Parameter(_norm_except(weight, hook.dim).data))
+    module.register_parameter(name + "_g", Parameter(norm_except(weight, hook.dim).data))
     module.register_parameter(name + "_v", Parameter(weight.data))
     setattr(module, name, hook.compute_weight(module))
     module.register_forward_pre_hook(hook)
