@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lampion.autograd import enable_grad, grad, is_grad_enabled, set_grad_enabled
+from lampion.autograd.engine import grad
+from lampion.autograd.modes import enable_grad, is_grad_enabled, set_grad_enabled
+from lampion.base import TensorBase as Tensor
 from lampion.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -24,7 +26,6 @@ from lampion.errors import (
     shape_text,
 )
 from lampion.functions.shape import stack
-from lampion.tensor import Tensor
 
 Tensors = tuple[Tensor, ...]
 STRATEGIES = ("reverse-mode", "forward-mode")

@@ -35,10 +35,7 @@ class Parameter(Tensor):
         return memo[id(self)]
 
     def __repr__(self, **options: Any) -> str:
-        return "Parameter containing:\n" + super().__repr__(**options)
-
-    def __reduce_ex__(self, protocol: Any) -> tuple:
-        return type(self), (self.detach().as_subclass(Tensor), self.requires_grad)
+        return "Parameter containing:\n" + self.as_subclass(Tensor).__repr__(**options)
 
 
 class Buffer(Tensor):
@@ -57,10 +54,14 @@ class Buffer(Tensor):
         buffer.persistent = persistent
         return buffer
 
+    def __repr__(self, **options: Any) -> str:
+        return self.as_subclass(Tensor).__repr__(**options)
+
 
 class _Uninitialized:
     """A tensor of a lazy layer: its element type is known, its shape is not yet."""
 
+    __slots__ = ()  # adds no memory, so that the class of an object can change
     cls_to_become: type
 
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:

@@ -1,8 +1,21 @@
 """Optimizers and learning-rate schedules, under PyTorch's names."""
 
+from lampion.optim.adadelta import Adadelta
+from lampion.optim.adafactor import Adafactor
+from lampion.optim.adagrad import Adagrad
 from lampion.optim.adam import Adam
+from lampion.optim.adamax import Adamax
 from lampion.optim.adamw import AdamW
+from lampion.optim.asgd import ASGD
+from lampion.optim.lbfgs import LBFGS
+from lampion.optim.nadam import NAdam
 from lampion.optim.optimizer import Optimizer
+from lampion.optim.radam import RAdam
+from lampion.optim.rmsprop import RMSprop
+from lampion.optim.rprop import Rprop
 from lampion.optim.sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
+__all__ = [
+    "ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax",
+    "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop",
+]

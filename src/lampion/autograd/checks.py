@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from lampion.autograd import grad, no_grad
+from lampion.autograd.engine import grad
+from lampion.autograd.modes import no_grad
+from lampion.base import TensorBase as Tensor
 from lampion.errors import ArgumentError, GradcheckError, UnsupportedError, shape_text
-from lampion.tensor import Tensor
 
 Function = Callable[..., Any]
 

@@ -1,0 +1,112 @@
+"""lampion: PyTorch's way of writing neural networks, the whole training step seen at once.
+
+    import lampion as torch
+
+The names are PyTorch's. Start with `tensor`, `nn`, `optim`, `utils.data`, `autograd`.
+"""
+
+import math as _math
+
+# The order matters: each module here imports only modules above it (docs/design.md, "Rooms").
+from . import dtypes, errors, ir, ops
+from .tensor import Tensor, is_tensor, typed
+from .dtypes import (
+    Size, bfloat16, can_cast, device, double, finfo, float16, float32, float64, get_default_dtype,
+    half, iinfo, int8, int16, int32, int64, long, promote_types, set_default_dtype, short, uint8,
+)
+from .dtypes import bool_ as bool
+from .dtypes import dtype as dtype
+from .dtypes import float_ as float
+from .dtypes import int_ as int
+from .functions.creation import (
+    arange, as_tensor, asarray, cartesian_prod, diag, diag_embed, empty, empty_like,
+    empty_strided, eye, from_dlpack, from_numpy, frombuffer, full, full_like, linspace,
+    logspace, ones, ones_like, tensor, tril, tril_indices, triu, triu_indices, zeros,
+    zeros_like,
+)
+from .functions.random import (
+    Generator, bernoulli, fork_rng, get_rng_state, initial_seed, manual_seed, multinomial,
+    normal, rand, rand_like, randint, randint_like, randn, randn_like, randperm, seed,
+    set_rng_state,
+)
+from .functions.elementwise import (
+    abs, abs_, absolute, acos, acosh, add, addcdiv, addcmul, allclose, arccos, arccosh, arcsin,
+    arcsinh, arctan, arctan2, arctanh, asin, asinh, atan, atan2, atanh, bitwise_and,
+    bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, ceil, clamp,
+    clamp_, clamp_max, clamp_min, clip, clone, cos, cosh, div, divide, eq, equal, erf, erfc,
+    erfinv, exp, exp2, exp_, expm1, fix, floor, floor_divide, fmod, frac, ge, greater,
+    greater_equal, gt, hypot, isclose, isfinite, isinf, isnan, isneginf, isposinf, le, lerp,
+    less, less_equal, log, log10, log1p, log2, logaddexp, logical_and, logical_not, logical_or,
+    logical_xor, logit, lt, masked_fill, maximum, minimum, mul, multiply, nan_to_num, ne, neg,
+    negative, not_equal, positive, pow, reciprocal, relu, relu_, remainder, round, rsqrt, rsub,
+    sigmoid, sigmoid_, sign, sin, sinh, sqrt, sqrt_, square, sub, subtract, tan, tanh, tanh_,
+    true_divide, trunc, where,
+)
+from .functions.reduction import (
+    all, amax, amin, aminmax, any, argmax, argmin, argsort, count_nonzero, cummax, cummin,
+    cumprod, cumsum, kthvalue, logsumexp, max, mean, median, min, norm, prod, quantile, sort,
+    std, std_mean, sum, topk, var, var_mean,
+)
+from .functions.shape import (
+    as_strided, atleast_1d, atleast_2d, broadcast_shapes, broadcast_tensors, broadcast_to, cat,
+    chunk, column_stack, concat, concatenate, diagonal, flatten, flip, fliplr, flipud, hstack,
+    meshgrid, moveaxis, movedim, narrow, permute, ravel, repeat_interleave, reshape, roll,
+    rot90, row_stack, select, split, squeeze, stack, swapaxes, swapdims, t, tensor_split, tile,
+    transpose, unbind, unflatten, unsqueeze, vstack,
+)
+from .functions.indexing import (
+    argwhere, bincount, bucketize, gather, histc, index_add, index_copy, index_fill, index_put,
+    index_put_, index_select, isin, masked_scatter, masked_select, nonzero, scatter,
+    scatter_add, scatter_reduce, searchsorted, take, take_along_dim, unique, unique_consecutive,
+)
+from .functions.linalg import (
+    addbmm, addmm, addmm_, addmv, addr, baddbmm, bmm, chain_matmul, cross, dot, einsum, ger,
+    kron, matmul, mm, mv, outer, tensordot, trace, vdot,
+)
+from .functions import random
+from .functions.operands import result_type
+from .printing import get_printoptions, printoptions, set_printoptions
+from . import autograd
+from .autograd import (
+    enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
+    set_grad_enabled,
+)
+from . import linalg, nn, optim, utils
+from .functions.activation import (
+    celu, celu_, log_softmax, prelu, rrelu, rrelu_, selu, selu_, softmax, threshold, threshold_,
+)
+from .functions.convolution import (
+    conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d,
+)
+from .functions.distance import cdist, cosine_similarity, pairwise_distance
+from .functions.dropout import (
+    alpha_dropout, alpha_dropout_, dropout, dropout_, feature_alpha_dropout,
+)
+from .functions.embedding import embedding
+from .functions.linear import bilinear
+from .functions.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from .functions.queries import (
+    detach, is_complex, is_floating_point, is_nonzero, is_same_size, numel, typename,
+)
+from .functions.vision import pixel_shuffle, pixel_unshuffle
+from . import accelerator, amp, backends, cuda, data, distributed, version
+from .amp import autocast
+from .switches import (
+    are_deterministic_algorithms_enabled, compile, get_float32_matmul_precision,
+    set_float32_matmul_precision, use_deterministic_algorithms,
+)
+from .threads import (
+    get_num_interop_threads, get_num_threads, set_num_interop_threads, set_num_threads,
+)
+from .serialization import load, save
+from .version import __version__
+
+pi, inf, nan, e = 3.141592653589793, _math.inf, _math.nan, 2.718281828459045
+strided, channels_last, channels_last_3d = "torch.strided", "torch.channels_last", "channels_last_3d"
+contiguous_format, preserve_format = "torch.contiguous_format", "torch.preserve_format"
+
+FloatTensor, DoubleTensor = typed("FloatTensor", float32), typed("DoubleTensor", float64)
+HalfTensor, BFloat16Tensor = typed("HalfTensor", float16), typed("BFloat16Tensor", bfloat16)
+LongTensor, IntTensor = typed("LongTensor", int64), typed("IntTensor", int32)
+ShortTensor, CharTensor = typed("ShortTensor", int16), typed("CharTensor", int8)
+ByteTensor, BoolTensor = typed("ByteTensor", uint8), typed("BoolTensor", bool)

@@ -1,0 +1,403 @@
+"""The inside of a Tensor: storage, views, versions, and binding to values of the graph.
+
+    Storage      a cell of "memory": holds one immutable value, replaced by every in-place write
+    TensorBase   a storage, and how to look at it: the chain of movement steps from the storage's
+                 value to the tensor's, with PyTorch's strides beside it
+
+Reading a view applies its steps to the storage's present value. Writing through a view goes the
+steps backwards and gives the storage a new value, so every other view of it sees the change.
+
+`detach()` gives a tensor a storage of its own that is a *peer*: a write to either reaches both,
+but each keeps its own gradient path.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import dtypes, ops, strides, trace
+from .errors import ArgumentTypeError, InplaceError, StateError
+from .ir import Op, Value, leaf, mode, origin, registry
+
+Step = tuple[Op, dict[str, Any]]
+
+
+class VersionCounter:
+    """Counts the in-place writes to a piece of memory."""
+
+    __slots__ = ("count",)
+
+    def __init__(self):
+        self.count = 0
+
+
+class Storage:
+    """A cell that holds one value.
+
+    Attributes:
+        value: what it holds now.
+        version: counts writes; shared with detached peers.
+        peers: weak references to all storages of the same memory, or None.
+        shared: the link to memory that NumPy can write, or None.
+        inference: made in inference mode.
+    """
+
+    __slots__ = ("value", "version", "peers", "shared", "inference", "__weakref__")
+
+    def __init__(self, value: Value, version: VersionCounter | None = None):
+        if value.holder is not None:
+            value = registry["copy"](value) if value.data is None else _twin(value)
+        self.version = version or VersionCounter()
+        self.peers: list[weakref.ref] | None = None
+        self.shared: Shared | None = None
+        self.inference = mode.inference
+        self.value = value
+        trace.hold(self)
+
+    def read(self) -> Value:
+        """Return the value, freshly read where NumPy shares the memory."""
+        if self.shared is None:
+            return self.value
+        if not self.shared.alive():
+            self.shared = None
+            self.value.volatile = False
+            return self.value
+        return self.value
+
+    def write(self, value: Value) -> None:
+        """Replace the value: an in-place operation happened."""
+        old = self.value
+        if self.inference and not mode.inference:
+            if mode.grad and value.tracked:
+                raise StateError("Inplace update to inference tensor outside InferenceMode is not "
+                                 "allowed", fix="x = x.clone() first")
+        self.version.count += 1
+        if value.holder is not None or value.data is not None:
+            value = registry["copy"](value)
+        if old.tracked:
+            if not mode.grad:
+                value.tracked, value.history = True, origin(old)
+            elif not value.tracked:
+                value = registry["overwrite"](old, value)
+        self._bind(value)
+        for reference in self.peers or ():
+            peer = reference()
+            if peer is not None and peer is not self:
+                peer.follow(value)
+
+    def follow(self, value: Value) -> None:
+        """Take over the data that a peer was given, keeping this storage's gradient path."""
+        copied = stop(value)
+        if self.value.tracked:
+            copied.tracked, copied.history = True, origin(self.value)
+        self._bind(copied)
+
+    def _bind(self, value: Value) -> None:
+        shared = self.shared
+        if shared is not None and shared.alive():
+            shared.array[...] = trace.read(value)
+            held = _twin(value, shared.array)
+            held.volatile = True
+            if value.tracked:
+                held.history = origin(value)
+            value = held
+        self.value = value
+        trace.hold(self)
+
+    def add_peer(self, other: Storage) -> None:
+        """Let two storages be the same memory."""
+        peers = self.peers if self.peers is not None else [weakref.ref(self)]
+        peers[:] = [reference for reference in peers if reference() is not None]
+        peers.append(weakref.ref(other))
+        self.peers = other.peers = peers
+        other.shared = self.shared
+
+
+class Shared:
+    """Memory that NumPy arrays outside can read and write.
+
+    Args:
+        array: the memory.
+        export: weak reference to what outside arrays keep alive; None where that is unknown.
+    """
+
+    __slots__ = ("array", "export")
+
+    def __init__(self, array: np.ndarray, export: weakref.ref | None):
+        self.array, self.export = array, export
+
+    def alive(self) -> bool:
+        return self.export is None or self.export() is not None
+
+    def lend(self) -> np.ndarray:
+        """The memory as an array that keeps the link alive."""
+        return self.array if self.export is None else np.asarray(self.export())
+
+
+def _twin(value: Value, array: np.ndarray | None = None) -> Value:
+    """Return another value with the same data and gradient path."""
+    twin = leaf(value.data if array is None else array, value.dtype)
+    twin.volatile = value.volatile
+    if value.tracked:
+        twin.tracked, twin.history = True, origin(value)
+    return twin
+
+
+def stop(value: Value) -> Value:
+    """Return the same data without its gradient path."""
+    if value.data is not None and not value.volatile:
+        return leaf(value.data, value.dtype)
+    before, mode.grad = mode.grad, False
+    try:
+        return registry["copy"](value)
+    finally:
+        mode.grad = before
+
+
+def _apply_step(value: Value, step: Step) -> Value:
+    op, settings = step
+    if op is POSITIONS:
+        flat = registry["reshape"](value, shape=(_size(value.shape),))
+        return registry["take"](flat, settings["index"])
+    return op(value, **settings)
+
+
+def _undo_step(before: Value, step: Step, update: Value) -> Value:
+    """Return `before` with the part that the step looks at replaced by `update`."""
+    op, settings = step
+    if op.name == "reshape":
+        return op(update, shape=before.shape)
+    if op.name == "permute":
+        return op(update, order=ops.movement.inverse(settings["order"]))
+    if op.name == "slice":
+        return registry["slice_put"](before, update, **settings)
+    if op is POSITIONS:
+        flat = registry["reshape"](before, shape=(_size(before.shape),))
+        put = registry["put"](flat, settings["index"], update)
+        return registry["reshape"](put, shape=before.shape)
+    raise StateError(f"cannot write through a view made by {op.name}", fix="x.clone() first")
+
+
+# A view by a table of positions in the flattened base: diagonals, overlapping windows, ...
+POSITIONS = Op("positions", "view", "Elements at given places of the flattened base.",
+               meaning=None, result=None, grad=None)  # type: ignore[arg-type]
+
+
+def _size(shape) -> int:
+    size = 1
+    for n in shape:
+        size *= n
+    return size
+
+
+class TensorBase:
+    """What every tensor has inside; `lampion.Tensor` adds the methods people call."""
+
+    __slots__ = (
+        "_storage", "_steps", "_cached", "_shape", "_strides", "_offset", "_is_view",
+        "_gradient", "_retain", "__weakref__",
+    )
+
+    if TYPE_CHECKING:  # the methods that Tensor adds
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    _storage: Storage
+    _steps: tuple[Step, ...]
+    _shape: tuple[int, ...]
+    _strides: tuple[int, ...]
+
+    def _set_up(self, storage: Storage, steps, shape, strides_, offset, is_view=False) -> None:
+        self._storage = storage
+        self._steps = steps
+        self._cached: tuple[Value, Value] | None = None
+        self._shape = shape
+        self._strides = strides_
+        self._offset = offset
+        self._is_view = is_view
+        self._gradient = None
+        self._retain = None
+
+    # --- reading -----------------------------------------------------------------------
+
+    @property
+    def _value(self) -> Value:
+        """The value this tensor stands for now."""
+        base = self._storage.read()
+        if not self._steps:
+            return base
+        if self._cached is not None and self._cached[0] is base and not base.volatile:
+            return self._cached[1]
+        before, mode.grad = mode.grad, True
+        try:
+            value = base
+            for step in self._steps:
+                value = _apply_step(value, step)
+        finally:
+            mode.grad = before
+        if self._cached is not None and self._cached[1].hooks:
+            self._carry_hooks(self._cached[1], value)
+        self._cached = (base, value)
+        return value
+
+    def _carry_hooks(self, old: Value, new: Value) -> None:
+        # retain_grad follows the tensor; hooks stay with the value they were put on.
+        if self._retain is not None and old.hooks and self._retain in old.hooks:
+            old.hooks.remove(self._retain)
+            new.hooks = [*(new.hooks or ()), self._retain]
+
+    def _read(self) -> np.ndarray:
+        """The array of this tensor: a named moment of execution."""
+        if self._storage.value.data is None:
+            trace.flush()
+            if self._storage.value.data is None:
+                trace.read(self._storage.value)
+        value = self._value
+        if value.volatile and value.data is None:
+            trace.runtime.evaluate([value])
+        return trace.read(value)
+
+    @property
+    def _dtype(self) -> dtypes.dtype:
+        return self._storage.value.dtype
+
+    @property
+    def _tracked(self) -> bool:
+        return self._storage.value.tracked
+
+    def _contiguous(self) -> bool:
+        return strides.is_contiguous(self._shape, self._strides)
+
+    def _leaf_marker(self) -> Value | None:
+        """The leaf of the tape that this tensor's storage stands for, or None."""
+        value = self._storage.value
+        if value.tracked:
+            root = origin(value)
+            if root.leaf is not None:
+                return root
+        return None
+
+    # --- writing -----------------------------------------------------------------------
+
+    def _check_writable(self, what: str) -> None:
+        """Raise where an in-place operation is not allowed."""
+        if strides.overlaps(self._shape, self._strides):
+            raise StateError(
+                f"{what}: unsupported operation: more than one element of the written-to tensor "
+                "refers to a single memory location",
+                why="an expanded tensor repeats its elements", fix="x = x.clone() first")
+        if mode.grad and self._leaf_marker() is not None:
+            kind = "a view of a leaf" if self._is_view else "a leaf"
+            raise InplaceError(
+                f"{what}: {kind} Variable that requires grad is being used in an in-place "
+                "operation.",
+                why="the gradient of a leaf is taken where it stands; its old value would be lost",
+                fix="with torch.no_grad(): ...   or   x = x.clone() first")
+
+    def _write(self, value: Value) -> None:
+        """Replace this tensor's elements (checks are the caller's)."""
+        stages = [self._storage.read()]
+        for step in self._steps[:-1]:
+            stages.append(_apply_step(stages[-1], step))
+        for before, step in zip(reversed(stages), reversed(self._steps), strict=False):
+            value = _undo_step(before, step, value)
+        retained = None if self._steps else self._retain
+        old = self._storage.value
+        self._storage.write(value)
+        if retained is not None and mode.grad and old.hooks and retained in old.hooks:
+            old.hooks.remove(retained)
+            new = self._storage.value
+            new.hooks = [*(new.hooks or ()), retained]
+
+    def _version_pair(self) -> tuple[VersionCounter, int]:
+        counter = self._storage.version
+        return (counter, counter.count)
+
+
+TensorType: type[TensorBase] = TensorBase  # set to lampion.Tensor by tensor.py
+
+
+def wrap(value: Value, strides_: tuple[int, ...] | None = None, label: str | None = None):
+    """Return a new tensor that holds a value."""
+    tensor = object.__new__(TensorType)
+    if label is not None:
+        value.label = label
+    storage = Storage(value)
+    tensor._set_up(storage, (), value.shape, strides_ or strides.contiguous(value.shape), 0)
+    held = storage.value
+    if held.tracked:
+        if held.versions is None:
+            held.versions = ((storage.version, 0),)
+        else:
+            held.versions = (*held.versions, (storage.version, 0))
+    return tensor
+
+
+def make_view(base: TensorBase, steps: tuple[Step, ...], shape, strides_, offset):
+    """Return a tensor that looks at `base`'s memory through further steps."""
+    storage = base._storage
+    if storage.value.tracked and not mode.grad:
+        storage = detached(storage)
+    tensor = object.__new__(TensorType)
+    tensor._set_up(storage, base._steps + steps, tuple(shape), tuple(strides_), offset, True)
+    return tensor
+
+
+def detached(storage: Storage, own_version: bool = False) -> Storage:
+    """Return a storage of the same memory without the gradient path."""
+    peer = Storage(stop(storage.read()), None if own_version else storage.version)
+    if storage.shared is not None:
+        peer.value = _twin(storage.value)
+        peer.value.tracked, peer.value.history = False, None
+    peer.inference = storage.inference
+    storage.add_peer(peer)
+    return peer
+
+
+def call(op: Op, tensors: tuple[TensorBase | Value, ...], settings: dict[str, Any],
+         strides_: tuple[int, ...] | None = None, values: tuple[Value, ...] | None = None,
+         label: str | None = None):
+    """Apply an op to tensors (or values) and return the new tensor.
+
+    Args:
+        values: the operands after promotion and broadcasting, where they differ from the
+            tensors' own values.
+    """
+    if values is None:
+        values = tuple(t._value if isinstance(t, TensorBase) else t for t in tensors)
+    value = op(*values, **settings)
+    if value.tracked:
+        value.versions = tuple(
+            t._version_pair() if isinstance(t, TensorBase) else None for t in tensors)
+        _refuse_inference(tensors)
+    return wrap(value, strides_, label)
+
+
+def _refuse_inference(tensors) -> None:
+    for tensor in tensors:
+        if isinstance(tensor, TensorBase) and tensor._storage.inference:
+            raise StateError("Inference tensors cannot be saved for backward.",
+                             why="they were made under inference_mode, which records nothing",
+                             fix="x.clone() outside inference_mode, or no_grad() instead")
+
+
+def is_number(x: Any) -> bool:
+    """Whether x is a Python or NumPy number (not a tensor)."""
+    return isinstance(x, (bool, int, float, np.number, np.bool_))
+
+
+def python_number(x: Any) -> bool | int | float:
+    """Return a number as a Python one."""
+    return x.item() if isinstance(x, (np.number, np.bool_)) else x
+
+
+def require_tensor(x: Any, function: str, argument: str = "input") -> TensorBase:
+    """Return x if it is a tensor; raise the error that says what to write otherwise."""
+    if not isinstance(x, TensorBase):
+        raise ArgumentTypeError(
+            f"{function}(): argument '{argument}' must be Tensor, not {type(x).__name__}",
+            fix=f"torch.{function}(torch.as_tensor({argument}), ...)")
+    return x

@@ -1,0 +1,351 @@
+"""Element types, their promotion (PyTorch's rules), Size and device.
+
+A type has a category (bool < integer < floating). Two tensors promote along the lattice below;
+0-d tensors and Python numbers only count when their category is higher than that of the tensors
+with axes, so `float32_tensor * 2.5` stays float32 and `int64_tensor * 2.5` becomes the default
+floating type.
+
+    bool -> uint8 -> int16 -> int32 -> int64 -> float16, bfloat16 -> float32 -> float64
+         -> int8  ->
+
+bfloat16 has no NumPy type: its arrays are float32 arrays rounded after every operation
+(`round_to`), which is exactly bfloat16 storage with float32 arithmetic.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .errors import ArgumentError, ArgumentTypeError, DTypeError
+
+BOOL, INTEGER, FLOATING = 0, 1, 2
+
+
+class dtype:  # noqa: N801 - PyTorch's name
+    """An element type, e.g. `lampion.float32`.
+
+    Args:
+        name: PyTorch's name of the type.
+        array: the NumPy type whose arrays hold such elements.
+        category: 0 bool, 1 integer, 2 floating.
+        itemsize: size of one element, in bytes.
+    """
+
+    __slots__ = ("name", "array", "category", "itemsize", "is_floating_point", "is_signed")
+
+    def __init__(self, name: str, array: type, category: int, itemsize: int):
+        self.name = name
+        self.array = np.dtype(array)
+        self.category = category
+        self.itemsize = itemsize
+        self.is_floating_point = category == FLOATING
+        self.is_signed = name not in ("bool", "uint8")
+
+    is_complex = False
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self):
+        return by_name, (self.name,)
+
+    def to_real(self) -> dtype:
+        return self
+
+
+bool_ = dtype("bool", np.bool_, BOOL, 1)
+uint8 = dtype("uint8", np.uint8, INTEGER, 1)
+int8 = dtype("int8", np.int8, INTEGER, 1)
+int16 = dtype("int16", np.int16, INTEGER, 2)
+int32 = dtype("int32", np.int32, INTEGER, 4)
+int64 = dtype("int64", np.int64, INTEGER, 8)
+float16 = dtype("float16", np.float16, FLOATING, 2)
+bfloat16 = dtype("bfloat16", np.float32, FLOATING, 2)
+float32 = dtype("float32", np.float32, FLOATING, 4)
+float64 = dtype("float64", np.float64, FLOATING, 8)
+
+ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
+half, float_, double, short, int_, long = float16, float32, float64, int16, int32, int64
+
+_names = {d.name: d for d in ALL}
+_arrays = {d.array: d for d in ALL if d is not bfloat16}
+_arrays[np.dtype(np.float32)] = float32
+# NumPy types that PyTorch has no everyday arithmetic for.
+_no_counterpart = "uint16, uint32, uint64, complex, object and text"
+
+
+def by_name(name: str) -> dtype:
+    """Return the type of that name.
+
+    Example:
+        >>> by_name("float32")
+        torch.float32
+    """
+    return _names[name]
+
+
+def from_numpy(array: np.dtype) -> dtype:
+    """Return the lampion type of a NumPy type; raises ArgumentTypeError where there is none."""
+    found = _arrays.get(array.newbyteorder("="))
+    if found is None:
+        raise ArgumentTypeError(
+            f"cannot make a tensor of NumPy type {array}",
+            why=f"lampion has no {_no_counterpart} elements",
+            fix="array.astype(numpy.float32), or another supported type, first",
+        )
+    return found
+
+
+_default = float32
+
+
+def get_default_dtype() -> dtype:
+    """Return the floating type that Python floats become (float32 unless set otherwise)."""
+    return _default
+
+
+def set_default_dtype(d: dtype) -> None:
+    """Set the floating type that Python floats become.
+
+    Args:
+        d: float16, bfloat16, float32 or float64.
+    """
+    global _default
+    if not isinstance(d, dtype) or not d.is_floating_point:
+        raise ArgumentTypeError(
+            f"set_default_dtype: got {d!r}",
+            why="only floating-point types are supported as the default type",
+            fix="lampion.set_default_dtype(lampion.float32)",
+        )
+    _default = d
+
+
+def of_number(number: bool | int | float) -> dtype:
+    """Return the type a Python number has by itself."""
+    if isinstance(number, bool):
+        return bool_
+    return int64 if isinstance(number, int) else _default
+
+
+_rank = {d: i for i, d in enumerate((bool_, uint8, int8, int16, int32, int64))}
+_float_rank = {float16: 0, bfloat16: 0, float32: 1, float64: 2}
+
+
+def promote_types(a: dtype, b: dtype) -> dtype:
+    """Return the smallest type that both types convert to.
+
+    Example:
+        >>> promote_types(uint8, int8), promote_types(float16, bfloat16)
+        (torch.int16, torch.float32)
+    """
+    if a is b:
+        return a
+    if a.category != b.category:
+        return a if a.category > b.category else b
+    if a.category == FLOATING:
+        if _float_rank[a] == _float_rank[b]:  # float16 with bfloat16
+            return float32
+        return a if _float_rank[a] > _float_rank[b] else b
+    if {a, b} == {uint8, int8}:
+        return int16
+    return a if _rank[a] > _rank[b] else b
+
+
+def combine(higher: dtype | None, lower: dtype | None) -> dtype | None:
+    """Combine the type of a group with priority with that of a group without (PyTorch's rule)."""
+    if higher is None:
+        return lower
+    if lower is None or higher.category >= lower.category:
+        return higher
+    return promote_types(higher, lower)
+
+
+def can_cast(source: dtype, target: dtype) -> bool:
+    """Whether an in-place operation may write `source` results into a `target` tensor."""
+    return source.category <= target.category
+
+
+def check_cast(source: dtype, target: dtype, what: str) -> None:
+    """Raise the error of an in-place write that would lose the category of its result."""
+    if not can_cast(source, target):
+        raise DTypeError(
+            f"{what}: result type {source.name} can't be cast to the desired output type "
+            f"{target.name}",
+            why="an in-place operation keeps the tensor's type",
+            fix=f"x = x.{'float' if source.is_floating_point else 'long'}() first, "
+            "or the operation without the trailing underscore",
+        )
+
+
+def round_to(d: dtype, array: np.ndarray) -> np.ndarray:
+    """Round a float32 array to the nearest bfloat16, ties to even (other types: unchanged)."""
+    if d is not bfloat16:
+        return array
+    bits = np.ascontiguousarray(array, np.float32).view(np.uint32)
+    kept = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(
+        0xFFFF0000
+    )
+    rounded = kept.view(np.float32)
+    return np.where(np.isnan(array), np.float32(np.nan), rounded).reshape(np.shape(array))
+
+
+class finfo:  # noqa: N801 - PyTorch's name
+    """Numerical limits of a floating type: bits, eps, max, min, tiny, smallest_normal, resolution.
+
+    Example:
+        >>> finfo(float32).eps
+        1.1920928955078125e-07
+    """
+
+    def __init__(self, d: dtype | None = None):
+        d = d or _default
+        if not d.is_floating_point:
+            raise ArgumentTypeError(
+                f"finfo: got {d!r}", why="it is not a floating type", fix=f"torch.iinfo({d!r})"
+            )
+        self.dtype, self.bits = d.name, d.itemsize * 8
+        if d is bfloat16:
+            self.eps, self.max, self.tiny = 2.0**-7, 2.0**127 * (2 - 2.0**-7), 2.0**-126
+            self.resolution = 0.01
+        else:
+            info = np.finfo(d.array)
+            self.eps, self.max = float(info.eps), float(info.max)
+            self.tiny, self.resolution = float(info.tiny), float(info.resolution)
+        self.min, self.smallest_normal = -self.max, self.tiny
+
+    def __repr__(self) -> str:
+        return (
+            f"finfo(resolution={self.resolution}, min={self.min}, max={self.max}, "
+            f"eps={self.eps}, smallest_normal={self.tiny}, tiny={self.tiny}, dtype={self.dtype})"
+        )
+
+
+class iinfo:  # noqa: N801 - PyTorch's name
+    """Numerical limits of an integer type: bits, max, min.
+
+    Example:
+        >>> iinfo(int8).max
+        127
+    """
+
+    def __init__(self, d: dtype):
+        if d.category != INTEGER:
+            raise ArgumentTypeError(f"iinfo: {d!r} is not an integer type", fix=f"finfo({d!r})")
+        info = np.iinfo(d.array)
+        self.dtype, self.bits = d.name, d.itemsize * 8
+        self.max, self.min = int(info.max), int(info.min)
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+
+
+class Size(tuple):
+    """The lengths of a tensor's axes: a tuple that prints as PyTorch's.
+
+    Example:
+        >>> Size((2, 3)).numel()
+        6
+    """
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        return math.prod(self)
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+    def __getitem__(self, index):
+        found = tuple.__getitem__(self, index)
+        return Size(found) if isinstance(index, slice) else found
+
+    def __add__(self, other):
+        return Size(tuple.__add__(self, tuple(other)))
+
+    def __radd__(self, other):
+        return Size(tuple(other) + tuple(self))
+
+    def __mul__(self, times):
+        return Size(tuple.__mul__(self, times))
+
+    __rmul__ = __mul__
+
+    def __reduce__(self):
+        return Size, (tuple(self),)
+
+
+class device:  # noqa: N801 - PyTorch's name
+    """Where a tensor lives: lampion computes on the CPU.
+
+    Args:
+        type: "cpu" or "cpu:0" ("meta" and accelerators are named but hold no tensors).
+        index: position among devices of that type, or None.
+
+    Example:
+        >>> device("cpu")
+        device(type='cpu')
+    """
+
+    __slots__ = ("type", "index")
+    KNOWN = ("cpu", "cuda", "mps", "xpu", "xla", "meta", "mtia", "hpu")
+
+    def __init__(self, type: str | device | int = "cpu", index: int | None = None):
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        if isinstance(type, int):
+            type, index = "cuda", type
+        if ":" in type:
+            type, _, number = type.partition(":")
+            if not number.isdigit():
+                raise ArgumentError(f"device: invalid device string '{type}:{number}'",
+                                    fix='device("cpu")')
+            index = int(number)
+        if type not in self.KNOWN:
+            raise DTypeError(
+                f"device: expected one of {', '.join(self.KNOWN)} device type at start of device "
+                f"string: {type}", fix='device("cpu")',
+            )
+        self.type, self.index = type, index
+
+    def __repr__(self) -> str:
+        tail = "" if self.index is None else f", index={self.index}"
+        return f"device(type='{self.type}'{tail})"
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other) -> bool:
+        return (
+            isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+    def __reduce__(self):
+        return device, (self.type, self.index)
+
+    def __enter__(self):
+        check_device(self)
+        return self
+
+    def __exit__(self, *unused):
+        return False
+
+
+CPU = device("cpu")
+
+
+def check_device(where: device | str | int | None) -> device:
+    """Return the CPU device, or raise an error that says what to write instead."""
+    if where is None:
+        return CPU
+    wanted = where if isinstance(where, device) else device(where)
+    if wanted.type != "cpu":
+        raise DTypeError(
+            f"device '{wanted}' is not available: lampion computes on the CPU",
+            fix="device = 'cuda' if torch.cuda.is_available() else 'cpu'",
+        )
+    return CPU

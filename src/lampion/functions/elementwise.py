@@ -1,0 +1,698 @@
+"""Elementwise functions: arithmetic, mathematics, comparisons, choosing, clamping.
+
+Each applies element by element with broadcasting and PyTorch's type promotion. A name with a
+trailing underscore writes the result into its first operand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from .. import base, dtypes, ops
+from ..base import TensorBase, is_number
+from ..errors import ArgumentError, ArgumentTypeError, DTypeError, StateError
+from ..ir import Op
+from .operands import (
+    apply,
+    apply_,
+    as_operand,
+    check_fits,
+    broadcast_shape,
+    convert,
+    result_type,
+    write,
+    write_out,
+)
+
+e = ops.elementwise
+
+
+def _document(function: Callable, name: str, sentence: str, shapes: str) -> None:
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"{sentence}\n\nShape: {shapes}\n"
+
+
+def _unary(name: str, op: Op, floating: bool = False, refuse_bool: bool = False):
+    def function(input: TensorBase, *, out: TensorBase | None = None) -> Any:
+        base.require_tensor(input, name)
+        if refuse_bool:
+            _refuse_bool(name, input)
+        return apply(name, op, (input,), floating=floating, out=out)
+
+    _document(function, name, op.doc, "(*) -> (*), any shape.")
+    return function
+
+
+def _unary_(name: str, op: Op, floating: bool = False, refuse_bool: bool = False):
+    def function(input: TensorBase) -> Any:
+        if refuse_bool:
+            _refuse_bool(name, input)
+        return apply_(name, op, input, floating=floating)
+
+    _document(function, name, f"{op.doc} In place.", "(*) -> (*), any shape.")
+    return function
+
+
+def _refuse_bool(name: str, *operands: Any) -> None:
+    for x in operands:
+        if isinstance(x, bool) or (isinstance(x, TensorBase) and x._dtype is dtypes.bool_):
+            raise DTypeError(
+                f"{name}: not supported for bool tensors",
+                why="truth values have no difference and no sign",
+                fix="~x or torch.logical_not(x) to invert, x ^ y to compare, x.int() to count")
+
+
+def _binary(name: str, op: Op, floating: bool = False, bits: bool = False):
+    def function(input: Any, other: Any, *, out: TensorBase | None = None) -> Any:
+        if bits:
+            _refuse_floating(name, input, other)
+        return apply(name, op, (input, other), floating=floating, out=out)
+
+    _document(function, name, op.doc, "(*), (*) -> the broadcast shape.")
+    return function
+
+
+def _binary_(name: str, op: Op, floating: bool = False, bits: bool = False):
+    def function(input: TensorBase, other: Any) -> Any:
+        if bits:
+            _refuse_floating(name, input, other)
+        return apply_(name, op, input, (other,), floating=floating)
+
+    _document(function, name, f"{op.doc} In place.", "(*), (*) -> the shape of the first.")
+    return function
+
+
+def _refuse_floating(name: str, *operands: Any) -> None:
+    dtype = result_type(*(as_operand(name, x) for x in operands))
+    if dtype.is_floating_point:
+        raise DTypeError(f"{name}: not implemented for {dtype.name}",
+                         why="bits of floating numbers have no arithmetic meaning",
+                         fix="x.long() or x.bool() first")
+
+
+# --- functions of one variable -------------------------------------------------------------
+
+exp, exp_ = _unary("exp", e.exp, True), _unary_("exp_", e.exp, True)
+exp2, exp2_ = _unary("exp2", e.exp2, True), _unary_("exp2_", e.exp2, True)
+expm1, expm1_ = _unary("expm1", e.expm1, True), _unary_("expm1_", e.expm1, True)
+log, log_ = _unary("log", e.log, True), _unary_("log_", e.log, True)
+log2, log2_ = _unary("log2", e.log2, True), _unary_("log2_", e.log2, True)
+log10, log10_ = _unary("log10", e.log10, True), _unary_("log10_", e.log10, True)
+log1p, log1p_ = _unary("log1p", e.log1p, True), _unary_("log1p_", e.log1p, True)
+sqrt, sqrt_ = _unary("sqrt", e.sqrt, True), _unary_("sqrt_", e.sqrt, True)
+rsqrt, rsqrt_ = _unary("rsqrt", e.rsqrt, True), _unary_("rsqrt_", e.rsqrt, True)
+sin, sin_ = _unary("sin", e.sin, True), _unary_("sin_", e.sin, True)
+cos, cos_ = _unary("cos", e.cos, True), _unary_("cos_", e.cos, True)
+tan, tan_ = _unary("tan", e.tan, True), _unary_("tan_", e.tan, True)
+asin, asin_ = _unary("asin", e.asin, True), _unary_("asin_", e.asin, True)
+acos, acos_ = _unary("acos", e.acos, True), _unary_("acos_", e.acos, True)
+atan, atan_ = _unary("atan", e.atan, True), _unary_("atan_", e.atan, True)
+sinh, sinh_ = _unary("sinh", e.sinh, True), _unary_("sinh_", e.sinh, True)
+cosh, cosh_ = _unary("cosh", e.cosh, True), _unary_("cosh_", e.cosh, True)
+tanh, tanh_ = _unary("tanh", e.tanh, True), _unary_("tanh_", e.tanh, True)
+asinh, asinh_ = _unary("asinh", e.asinh, True), _unary_("asinh_", e.asinh, True)
+acosh, acosh_ = _unary("acosh", e.acosh, True), _unary_("acosh_", e.acosh, True)
+atanh, atanh_ = _unary("atanh", e.atanh, True), _unary_("atanh_", e.atanh, True)
+sigmoid, sigmoid_ = _unary("sigmoid", e.sigmoid, True), _unary_("sigmoid_", e.sigmoid, True)
+erf, erf_ = _unary("erf", e.erf, True), _unary_("erf_", e.erf, True)
+erfinv, erfinv_ = _unary("erfinv", e.erfinv, True), _unary_("erfinv_", e.erfinv, True)
+abs, abs_ = _unary("abs", e.abs), _unary_("abs_", e.abs)
+neg, neg_ = _unary("neg", e.neg, False, True), _unary_("neg_", e.neg, False, True)
+sign, sign_ = _unary("sign", e.sign), _unary_("sign_", e.sign)
+relu, relu_ = _unary("relu", e.relu, False, True), _unary_("relu_", e.relu, False, True)
+floor, floor_ = _unary("floor", e.floor), _unary_("floor_", e.floor)
+ceil, ceil_ = _unary("ceil", e.ceil), _unary_("ceil_", e.ceil)
+trunc, trunc_ = _unary("trunc", e.trunc), _unary_("trunc_", e.trunc)
+absolute, negative, fix = abs, neg, trunc
+arcsin, arccos, arctan, arcsinh, arccosh, arctanh = asin, acos, atan, asinh, acosh, atanh
+
+
+def reciprocal(input: TensorBase, *, out: TensorBase | None = None) -> Any:
+    """1 / x.
+
+    Shape: (*) -> (*).
+    """
+    base.require_tensor(input, "reciprocal")
+    return apply("reciprocal", e.div, (1, input), floating=True, out=out)
+
+
+def reciprocal_(input: TensorBase) -> Any:
+    """1 / x, in place."""
+    input._check_writable("reciprocal_")
+    shape, dtype = input._shape, result_type(input, 1.0)
+    dtypes.check_cast(dtype, input._dtype, "reciprocal_")
+    value = e.div(convert(1, dtype, shape), convert(input, dtype, shape))
+    write("reciprocal_", input, value, (None, input))
+    return input
+
+
+def round(input: TensorBase, *, decimals: int = 0, out: TensorBase | None = None) -> Any:
+    """The nearest whole number, halves to the even one.
+
+    Args:
+        decimals: digits kept after the point; negative: zeros before it.
+    """
+    base.require_tensor(input, "round")
+    if decimals == 0:
+        return apply("round", e.round, (input,), out=out)
+    scale = 10.0 ** math.fabs(decimals)
+    if decimals > 0:
+        result = div(apply("round", e.round, (mul(input, scale),)), scale)
+    else:
+        result = mul(apply("round", e.round, (div(input, scale),)), scale)
+    return result if out is None else write_out(out, result)
+
+
+def round_(input: TensorBase, *, decimals: int = 0) -> Any:
+    """The nearest whole number, in place."""
+    if decimals == 0:
+        return apply_("round_", e.round, input)
+    return copy_(input, round(input, decimals=decimals))
+
+
+def square(input: TensorBase) -> Any:
+    """x * x.
+
+    Shape: (*) -> (*).
+    """
+    return pow(input, 2)
+
+
+def square_(input: TensorBase) -> Any:
+    """x * x, in place."""
+    return pow_(input, 2)
+
+
+def frac(input: TensorBase) -> Any:
+    """x without its whole part: x - trunc(x)."""
+    return sub(input, trunc(input))
+
+
+def logit(input: TensorBase, eps: float | None = None) -> Any:
+    """log(x / (1 - x)), the inverse of sigmoid.
+
+    Args:
+        eps: x is first clamped to [eps, 1 - eps].
+    """
+    x = input if eps is None else clamp(input, eps, 1 - eps)
+    return log(div(x, rsub(x, 1)))
+
+
+def erfc(input: TensorBase) -> Any:
+    """1 - erf(x)."""
+    return rsub(erf(input), 1)
+
+
+def positive(input: TensorBase) -> Any:
+    """+x: x itself."""
+    _refuse_bool("positive", input)
+    return input
+
+
+# --- arithmetic ----------------------------------------------------------------------------
+
+
+def _scaled(name: str, input: Any, other: Any, alpha: Any) -> Any:
+    if alpha == 1:
+        return other
+    dtype = result_type(as_operand(name, input), as_operand(name, other))
+    if dtype.category < dtypes.FLOATING and isinstance(alpha, float):
+        raise DTypeError(f"{name}: For integral input tensors, argument alpha must not be a "
+                         "floating point number.", fix="a whole alpha, or x.float()")
+    if isinstance(alpha, bool) and dtype is not dtypes.bool_:
+        raise DTypeError(f"{name}: Boolean alpha only supported for Boolean results.")
+    return mul(other, alpha)
+
+
+def add(input: Any, other: Any, *, alpha: Any = 1, out: TensorBase | None = None) -> Any:
+    """input + alpha * other.
+
+    Shape: (*), (*) -> the broadcast shape.
+
+    Args:
+        alpha: a number that other is multiplied by first.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.add(torch.tensor([1, 2]), 10)
+        tensor([11, 12])
+    """
+    return apply("add", e.add, (input, _scaled("add", input, other, alpha)), out=out)
+
+
+def add_(input: TensorBase, other: Any, *, alpha: Any = 1) -> Any:
+    """input + alpha * other, in place."""
+    return apply_("add_", e.add, input, (_scaled("add_", input, other, alpha),))
+
+
+def sub(input: Any, other: Any, *, alpha: Any = 1, out: TensorBase | None = None) -> Any:
+    """input - alpha * other.
+
+    Shape: (*), (*) -> the broadcast shape.
+    """
+    _refuse_bool("sub", input, other)
+    return apply("sub", e.sub, (input, _scaled("sub", input, other, alpha)), out=out)
+
+
+def sub_(input: TensorBase, other: Any, *, alpha: Any = 1) -> Any:
+    """input - alpha * other, in place."""
+    _refuse_bool("sub_", input, other)
+    return apply_("sub_", e.sub, input, (_scaled("sub_", input, other, alpha),))
+
+
+def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """other - alpha * input."""
+    _refuse_bool("rsub", input, other)
+    return apply("rsub", e.sub, (other, _scaled("rsub", other, input, alpha)))
+
+
+mul, mul_ = _binary("mul", e.mul), _binary_("mul_", e.mul)
+
+_ROUNDING = {None: e.div, "floor": e.floor_divide, "trunc": e.trunc_divide}
+
+
+def _rounded(rounding_mode: str | None) -> Op:
+    if rounding_mode not in _ROUNDING:
+        raise StateError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but "
+                         f"found '{rounding_mode}'")
+    return _ROUNDING[rounding_mode]
+
+
+def div(
+    input: Any, other: Any, *, rounding_mode: str | None = None, out: TensorBase | None = None,
+) -> Any:
+    """input / other; whole numbers become floating.
+
+    Shape: (*), (*) -> the broadcast shape.
+
+    Args:
+        rounding_mode: None, "floor" (as // does) or "trunc" (toward zero).
+    """
+    op = _rounded(rounding_mode)
+    return apply("div", op, (input, other), floating=rounding_mode is None, out=out)
+
+
+def div_(input: TensorBase, other: Any, *, rounding_mode: str | None = None) -> Any:
+    """input / other, in place; the tensor must be floating, unless rounding."""
+    op = _rounded(rounding_mode)
+    return apply_("div_", op, input, (other,), floating=rounding_mode is None)
+
+
+floor_divide = _binary("floor_divide", e.floor_divide)
+floor_divide_ = _binary_("floor_divide_", e.floor_divide)
+remainder, remainder_ = _binary("remainder", e.remainder), _binary_("remainder_", e.remainder)
+fmod, fmod_ = _binary("fmod", e.fmod), _binary_("fmod_", e.fmod)
+atan2, atan2_ = _binary("atan2", e.atan2, True), _binary_("atan2_", e.atan2, True)
+maximum, minimum = _binary("maximum", e.maximum), _binary("minimum", e.minimum)
+subtract, multiply, divide, true_divide, arctan2 = sub, mul, div, div, atan2
+
+
+def pow(input: Any, exponent: Any, *, out: TensorBase | None = None) -> Any:
+    """input to the power exponent.
+
+    Shape: (*), (*) -> the broadcast shape.
+
+    Raises:
+        StateError: an integer tensor and a negative whole exponent.
+    """
+    _refuse_negative_power("pow", input, exponent)
+    return apply("pow", e.pow, (input, exponent), out=out)
+
+
+def pow_(input: TensorBase, exponent: Any) -> Any:
+    """input to the power exponent, in place."""
+    _refuse_negative_power("pow_", input, exponent)
+    return apply_("pow_", e.pow, input, (exponent,))
+
+
+def _refuse_negative_power(name: str, x: Any, exponent: Any) -> None:
+    if isinstance(exponent, int) and exponent < 0 and isinstance(
+            x, TensorBase) and not x._dtype.is_floating_point:
+        raise StateError(f"{name}: Integers to negative integer powers are not allowed.",
+                         fix="x.float() ** -1")
+    if isinstance(exponent, bool) and isinstance(x, TensorBase) and x._dtype is dtypes.bool_:
+        raise DTypeError(f"{name}: not implemented for bool")
+
+
+def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """input + value * tensor1 * tensor2."""
+    product = mul(tensor1, tensor2)
+    return add(input, product if value == 1 else mul(product, value))
+
+
+def addcmul_(input: TensorBase, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """input + value * tensor1 * tensor2, in place."""
+    product = mul(tensor1, tensor2)
+    return add_(input, product if value == 1 else mul(product, value))
+
+
+def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """input + value * tensor1 / tensor2."""
+    quotient = div(tensor1, tensor2)
+    return add(input, quotient if value == 1 else mul(quotient, value))
+
+
+def addcdiv_(input: TensorBase, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """input + value * tensor1 / tensor2, in place."""
+    quotient = div(tensor1, tensor2)
+    return add_(input, quotient if value == 1 else mul(quotient, value))
+
+
+def lerp(input: Any, end: Any, weight: Any) -> Any:
+    """input + weight * (end - input): weight 0 gives input, 1 gives end."""
+    return add(input, mul(sub(end, input), weight))
+
+
+def lerp_(input: TensorBase, end: Any, weight: Any) -> Any:
+    """input + weight * (end - input), in place."""
+    return add_(input, mul(sub(end, input), weight))
+
+
+def hypot(input: Any, other: Any) -> Any:
+    """sqrt(input^2 + other^2)."""
+    return sqrt(add(mul(input, input), mul(other, other)))
+
+
+def logaddexp(input: Any, other: Any) -> Any:
+    """log(exp(input) + exp(other)) without overflow."""
+    top = maximum(input, other).detach()
+    top = where(isinf(top), zeros_like_number(top), top)
+    return add(log(add(exp(sub(input, top)), exp(sub(other, top)))), top)
+
+
+def zeros_like_number(x: TensorBase) -> Any:
+    """A 0 of the tensor's type, for `where`."""
+    return 0.0 if x._dtype.is_floating_point else 0
+
+
+# --- comparing -----------------------------------------------------------------------------
+
+eq, ne = _binary("eq", e.eq), _binary("ne", e.ne)
+lt, le = _binary("lt", e.lt), _binary("le", e.le)
+gt, ge = _binary("gt", e.gt), _binary("ge", e.ge)
+not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
+
+
+def equal(input: TensorBase, other: TensorBase) -> bool:
+    """Whether both have the same shape and the same elements (reads both)."""
+    if tuple(input._shape) != tuple(other._shape):
+        return False
+    return bool(eq(input, other)._read().all())
+
+
+def isnan(input: TensorBase) -> Any:
+    """True where x is NaN."""
+    return ne(input, input)
+
+
+def isinf(input: TensorBase) -> Any:
+    """True where x is plus or minus infinity."""
+    return eq(abs(input), math.inf) if input._dtype.is_floating_point else ne(input, input)
+
+
+def isfinite(input: TensorBase) -> Any:
+    """True where x is neither NaN nor infinite."""
+    return lt(abs(input), math.inf) if input._dtype.is_floating_point else eq(input, input)
+
+
+def isposinf(input: TensorBase) -> Any:
+    """True where x is plus infinity."""
+    return eq(input, math.inf)
+
+
+def isneginf(input: TensorBase) -> Any:
+    """True where x is minus infinity."""
+    return eq(input, -math.inf)
+
+
+def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8,
+            equal_nan: bool = False) -> Any:
+    """True where |input - other| <= atol + rtol * |other|."""
+    if input._dtype is not other._dtype:
+        raise DTypeError(f"isclose: {input._dtype} did not match {other._dtype}",
+                         fix="other.to(input.dtype)")
+    close = eq(input, other)
+    if equal_nan and input._dtype.is_floating_point:
+        close = bitwise_or(close, bitwise_and(isnan(input), isnan(other)))
+    if input._dtype.is_floating_point or rtol or atol:
+        x, y = input, other
+        if not x._dtype.is_floating_point:
+            x, y = x.double(), y.double()
+        allowed = add(mul(abs(y), rtol), atol)
+        near = le(abs(sub(x, y)), allowed)
+        close = bitwise_or(close, bitwise_and(near, isfinite(y)))
+    return close
+
+
+def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8,
+             equal_nan: bool = False) -> bool:
+    """Whether `isclose` holds for every element (reads both)."""
+    return bool(isclose(input, other, rtol, atol, equal_nan)._read().all())
+
+
+# --- bits and truth ------------------------------------------------------------------------
+
+bitwise_and = _binary("bitwise_and", e.bit_and, bits=True)
+bitwise_and_ = _binary_("bitwise_and_", e.bit_and, bits=True)
+bitwise_or = _binary("bitwise_or", e.bit_or, bits=True)
+bitwise_or_ = _binary_("bitwise_or_", e.bit_or, bits=True)
+bitwise_xor = _binary("bitwise_xor", e.bit_xor, bits=True)
+bitwise_xor_ = _binary_("bitwise_xor_", e.bit_xor, bits=True)
+
+
+def _shift(name: str, op: Op):
+    def function(input: Any, other: Any) -> Any:
+        _refuse_floating(name, input, other)
+        _refuse_bool(name, input)
+        return apply(name, op, (input, other))
+
+    _document(function, name, op.doc, "(*), (*) -> the broadcast shape.")
+    return function
+
+
+bitwise_left_shift = _shift("bitwise_left_shift", e.shift_left)
+bitwise_right_shift = _shift("bitwise_right_shift", e.shift_right)
+
+
+def bitwise_not(input: TensorBase) -> Any:
+    """Every bit turned; for booleans, not."""
+    _refuse_floating("bitwise_not", input)
+    return apply("bitwise_not", e.bit_not, (input,))
+
+
+def bitwise_not_(input: TensorBase) -> Any:
+    """Every bit turned, in place."""
+    _refuse_floating("bitwise_not_", input)
+    return apply_("bitwise_not_", e.bit_not, input)
+
+
+def _truth(x: Any) -> Any:
+    if isinstance(x, TensorBase):
+        return x if x._dtype is dtypes.bool_ else ne(x, 0)
+    return bool(x)
+
+
+def logical_and(input: Any, other: Any) -> Any:
+    """True where both are not zero."""
+    return apply("logical_and", e.bit_and, (_truth(input), _truth(other)))
+
+
+def logical_or(input: Any, other: Any) -> Any:
+    """True where one of both is not zero."""
+    return apply("logical_or", e.bit_or, (_truth(input), _truth(other)))
+
+
+def logical_xor(input: Any, other: Any) -> Any:
+    """True where exactly one is not zero."""
+    return apply("logical_xor", e.bit_xor, (_truth(input), _truth(other)))
+
+
+def logical_not(input: TensorBase) -> Any:
+    """True where x is zero."""
+    return apply("logical_not", e.bit_not, (_truth(input),))
+
+
+# --- choosing ------------------------------------------------------------------------------
+
+
+def where(condition: TensorBase, input: Any = None, other: Any = None) -> Any:
+    """input where the condition holds, else other.
+
+    Shape: (*), (*), (*) -> the broadcast shape.
+    """
+    if input is None and other is None:
+        return condition.nonzero(as_tuple=True)
+    base.require_tensor(condition, "where", "condition")
+    if condition._dtype not in (dtypes.bool_, dtypes.uint8):
+        raise DTypeError(f"where expected condition to be a boolean tensor, but got a tensor with "
+                         f"dtype {condition._dtype.name}", fix="torch.where(condition != 0, a, b)")
+    return apply("where", e.where, (condition, input, other), conditions=1)
+
+
+def _check_mask(name: str, mask: Any) -> None:
+    base.require_tensor(mask, name, "mask")
+    if mask._dtype is not dtypes.bool_:
+        raise DTypeError(f"{name} only supports boolean masks, but got dtype {mask._dtype.name}",
+                         fix="mask.bool()")
+
+
+def _fill_number(name: str, input: TensorBase, value: Any) -> Any:
+    if isinstance(value, TensorBase):
+        if value._shape:
+            raise StateError(f"{name} only supports a 0-dimensional value tensor, but got tensor "
+                             f"with {len(value._shape)} dimension(s).", fix="value.item()")
+        source = value._dtype
+    elif is_number(value):
+        source = dtypes.of_number(value)
+    else:
+        raise ArgumentTypeError(f"{name}(): value must be a number, got {type(value).__name__}")
+    if source.category > input._dtype.category and not (
+            input._dtype is dtypes.bool_ and not isinstance(value, TensorBase)):
+        raise DTypeError(f"value cannot be converted to type {input._dtype.name} without overflow",
+                         fix="x.float() first")
+    return value
+
+
+def masked_fill(input: TensorBase, mask: TensorBase, value: Any) -> Any:
+    """input with value wherever mask is true.
+
+    Shape: (*), (*) -> the broadcast shape.
+    """
+    _check_mask("masked_fill", mask)
+    value = _fill_number("masked_fill", input, value)
+    return apply("masked_fill", e.where, (mask, value, input), conditions=1, dtype=input._dtype)
+
+
+def masked_fill_(input: TensorBase, mask: TensorBase, value: Any) -> Any:
+    """input with value wherever mask is true, in place."""
+    _check_mask("masked_fill_", mask)
+    input._check_writable("masked_fill_")
+    value = _fill_number("masked_fill_", input, value)
+    shape = broadcast_shape("masked_fill_", [input._shape, mask._shape])
+    check_fits("masked_fill_", input, shape)
+    made = e.where(convert(mask, dtypes.bool_, shape), convert(value, input._dtype, shape),
+                   input._value)
+    write("masked_fill_", input, made, (mask, value, input))
+    return input
+
+
+def _bounds(name: str, input: TensorBase, min: Any, max: Any):
+    if min is None and max is None:
+        raise ArgumentError(f"torch.{name}: At least one of 'min' or 'max' must not be None")
+    if input._dtype is dtypes.bool_:
+        raise DTypeError(f"{name}: not implemented for bool", fix="x.int()")
+    return [(e.maximum, min), (e.minimum, max)]
+
+
+def _clamp_value(name: str, input: TensorBase, min: Any, max: Any):
+    """The clamped value, its operands and shape; at a bound the gradient passes."""
+    dtype = result_type(input, *(as_operand(name, b) for b in (min, max) if b is not None))
+    bounds = [b for b in (min, max) if b is not None]
+    shape = broadcast_shape(name, [x._shape for x in (input, *bounds) if isinstance(
+        x, TensorBase)])
+    return dtype, shape
+
+
+def clamp(
+    input: TensorBase, min: Any = None, max: Any = None, *, out: TensorBase | None = None,
+) -> Any:
+    """x held between min and max: min(max(x, min), max).
+
+    Shape: (*) -> (*), broadcast with tensor bounds.
+
+    Args:
+        min, max: numbers or tensors; None leaves that side open.
+    """
+    _bounds("clamp", input, min, max)
+    dtype, shape = _clamp_value("clamp", input, min, max)
+    result = apply("clamp", CLAMP[min is not None, max is not None],
+                   [x for x in (input, min, max) if x is not None], dtype=dtype)
+    return result if out is None else write_out(out, result)
+
+
+def clamp_(input: TensorBase, min: Any = None, max: Any = None) -> Any:
+    """x held between min and max, in place."""
+    _bounds("clamp_", input, min, max)
+    bounds = [b for b in (min, max) if b is not None]
+    return apply_("clamp_", CLAMP[min is not None, max is not None], input, bounds)
+
+
+CLAMP = {(True, True): e.clamp, (True, False): e.clamp_low, (False, True): e.clamp_high}
+clip, clip_ = clamp, clamp_
+
+
+def clamp_min(input: TensorBase, min: Any) -> Any:
+    """x, but at least min."""
+    return clamp(input, min=min)
+
+
+def clamp_min_(input: TensorBase, min: Any) -> Any:
+    """x, but at least min, in place."""
+    return clamp_(input, min=min)
+
+
+def clamp_max(input: TensorBase, max: Any) -> Any:
+    """x, but at most max."""
+    return clamp(input, max=max)
+
+
+def clamp_max_(input: TensorBase, max: Any) -> Any:
+    """x, but at most max, in place."""
+    return clamp_(input, max=max)
+
+
+def nan_to_num(input: TensorBase, nan: float = 0.0, posinf: float | None = None,
+               neginf: float | None = None) -> Any:
+    """x with NaN and the infinities replaced by finite numbers.
+
+    Args:
+        nan, posinf, neginf: what to put; None means the type's largest or lowest number.
+    """
+    if not input._dtype.is_floating_point:
+        return clone(input)
+    limits = dtypes.finfo(input._dtype)
+    x = where(isnan(input), nan, input)
+    x = where(isposinf(x), limits.max if posinf is None else posinf, x)
+    return where(isneginf(x), limits.min if neginf is None else neginf, x)
+
+
+# --- filling and copying -------------------------------------------------------------------
+
+
+def clone(input: TensorBase, *, memory_format: Any = None) -> Any:
+    """A copy in memory of its own, through which gradients flow."""
+    base.require_tensor(input, "clone")
+    return apply("clone", e.copy, (input,))
+
+
+def fill_(input: TensorBase, value: Any) -> Any:
+    """Set every element to a number, in place."""
+    input._check_writable("fill_")
+    if isinstance(value, TensorBase) and value._shape:
+        raise StateError("fill_ only supports 0-dimension value tensor but got tensor with "
+                         f"{len(value._shape)} dimensions.", fix="x.copy_(value)")
+    made = convert(as_operand("fill_", value), input._dtype, input._shape)
+    write("fill_", input, e.overwrite(input._value, made), (input, value))
+    return input
+
+
+def zero_(input: TensorBase) -> Any:
+    """Set every element to zero, in place."""
+    input._check_writable("zero_")
+    made = convert(0, input._dtype, input._shape)
+    write("zero_", input, e.overwrite(input._value, made), (input, None))
+    return input
+
+
+def copy_(input: TensorBase, other: Any, non_blocking: bool = False) -> Any:
+    """Copy other's elements into input, with broadcast and cast, in place."""
+    other = as_operand("copy_", other)
+    input._check_writable("copy_")
+    if isinstance(other, TensorBase):
+        shape = broadcast_shape("copy_", [input._shape, other._shape])
+        check_fits("copy_", input, shape)
+    made = convert(other, input._dtype, input._shape)
+    write("copy_", input, e.overwrite(input._value, made), (input, other))
+    return input

@@ -1,0 +1,753 @@
+"""Indexing: `x[...]`, `x[...] = y`, gather, scatter and their relatives.
+
+Integers, slices, None and Ellipsis make views. Integer tensors, lists and boolean masks copy.
+The number of True in a mask decides a shape, so a mask is read at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import base, dtypes, ir, ops
+from ..base import TensorBase, call, is_number
+from ..errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DTypeError,
+    IndexRangeError,
+    ShapeError,
+    StateError,
+    user_location,
+)
+from ..ir import Value, registry
+from . import elementwise as e
+from . import shape as s
+from .creation import as_tensor
+from .operands import as_index, broadcast_shape, normalize_dim
+
+i = ops.indexing
+INDEX_TYPES = (dtypes.int64, dtypes.int32, dtypes.int16, dtypes.int8, dtypes.uint8)
+
+
+# --- understanding an index ------------------------------------------------------------------
+
+
+def _is_sequence_index(index: Any) -> bool:
+    """Whether a list is meant as a tensor of positions rather than as several indices."""
+    return isinstance(index, (list, range, np.ndarray))
+
+
+def _as_items(index: Any) -> list:
+    items = list(index) if isinstance(index, tuple) else [index]
+    return [as_tensor(list(x) if isinstance(x, range) else x) if _is_sequence_index(x) else x
+            for x in items]
+
+
+def _axes_used(item: Any) -> int:
+    if item is None or item is Ellipsis or isinstance(item, bool):
+        return 0
+    if isinstance(item, TensorBase) and item._dtype in (dtypes.bool_, dtypes.uint8):
+        return len(item._shape)
+    return 1
+
+
+def _basic(x: TensorBase, items: list) -> tuple[Any, list[tuple[int, Any]]]:
+    """Apply the parts that make views; return the view and the tensors index for each axis."""
+    used = sum(map(_axes_used, items))
+    if used > len(x._shape):
+        raise IndexRangeError(f"too many indices for tensor of dimension {len(x._shape)}",
+                              why=f"{used} axes are indexed", fix="fewer indices")
+    if sum(1 for item in items if item is Ellipsis) > 1:
+        raise IndexRangeError("an index can only have a single ellipsis ('...')")
+    axis, places = 0, []
+    for item in items:
+        if item is Ellipsis:
+            axis = len(x._shape) - _axes_after_ellipsis(items)
+        elif item is None:
+            x, axis = s.unsqueeze(x, axis), axis + 1
+        elif isinstance(item, bool):
+            x = s.unsqueeze(x, axis)
+            places.append((axis, as_tensor([item])))
+            axis += 1
+        elif isinstance(item, slice):
+            x, axis = _slice(x, axis, item), axis + 1
+        elif isinstance(item, TensorBase):
+            if not item._shape and item._dtype in INDEX_TYPES and item._dtype is not dtypes.uint8:
+                x = s.select(x, axis, item)
+                continue
+            places.append((axis, item))
+            axis += 1 if item._dtype not in (dtypes.bool_, dtypes.uint8) else len(item._shape)
+        elif hasattr(item, "__index__"):
+            x = s.select(x, axis, item.__index__())
+        else:
+            raise ArgumentTypeError(
+                f"only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables "
+                f"are valid indices (got {type(item).__name__})")
+    return x, places
+
+
+def _axes_after_ellipsis(items: list) -> int:
+    """How many axes the items behind the Ellipsis stand for."""
+    behind = next(k for k, item in enumerate(items) if item is Ellipsis) + 1
+    return sum(map(_axes_used, items[behind:]))
+
+
+def _slice(x: TensorBase, axis: int, item: slice) -> Any:
+    step = 1 if item.step is None else as_index(item.step, "slice")
+    if step <= 0:
+        raise ArgumentError("step must be greater than zero",
+                            why="a view cannot run backwards", fix="x.flip(dim)")
+    ends = [None if b is None else as_index(b, "slice") for b in (item.start, item.stop)]
+    start, stop, _ = slice(*ends, step).indices(x._shape[axis])
+    return s.slice_axis(x, axis, start, max(start, stop), step)
+
+
+def _advanced(x: TensorBase, places: list) -> dict[int, Any]:
+    """Turn masks into positions and check the types: axis -> integer tensor."""
+    found: dict[int, Any] = {}
+    for axis, index in places:
+        if index._dtype in (dtypes.bool_, dtypes.uint8):
+            shape = x._shape[axis:axis + len(index._shape)]
+            if tuple(index._shape) != tuple(shape):
+                at = next(k for k, (a, b) in enumerate(zip(index._shape, shape, strict=True))
+                          if a != b)
+                raise IndexRangeError(
+                    f"The shape of the mask {list(index._shape)} at index {at} does not match the "
+                    f"shape of the indexed tensor {list(x._shape)} at index {axis + at}")
+            for k, positions in enumerate(np.nonzero(np.atleast_1d(index._read()))):
+                found[axis + k] = base.wrap(ir.leaf(positions.astype(np.int64), dtypes.int64))
+        elif index._dtype not in INDEX_TYPES:
+            raise IndexRangeError(
+                "tensors used as indices must be long, int, byte or bool tensors, not "
+                f"{index._dtype.name}", why="a position is a whole number", fix="x[index.long()]")
+        else:
+            found[axis] = index
+    return found
+
+
+class _Plan:
+    """How an advanced index becomes `take`/`put` on rows: axes to the front, one position a row.
+
+    Attributes:
+        order: the permutation that brings the indexed axes to the front.
+        rows: one position a row, of the shape of the broadcast index.
+        rest: sizes of the axes not indexed.
+        back: the permutation that brings the result's axes to their places.
+    """
+
+    def __init__(self, x: TensorBase, found: dict[int, Any]):
+        axes = sorted(found)
+        others = [k for k in range(len(x._shape)) if k not in found]
+        self.order = tuple(axes + others)
+        self.count = math.prod(x._shape[k] for k in axes)
+        self.rest = tuple(x._shape[k] for k in others)
+        try:
+            shape = broadcast_shape("index", [found[k]._shape for k in axes])
+        except ShapeError:
+            texts = ", ".join(str(list(found[k]._shape)) for k in axes)
+            raise IndexRangeError("shape mismatch: indexing tensors could not be broadcast "
+                                  f"together with shapes {texts}") from None
+        self.index_shape = shape
+        self.rows = self._rows(x, found, axes, shape)
+        if self.count == 0 and math.prod(shape) != 0:
+            raise IndexRangeError("index is out of bounds for dimension with size 0")
+        lead = len(shape)
+        adjacent = axes == list(range(axes[0], axes[0] + len(axes)))
+        before = axes[0] if adjacent else 0
+        order = list(range(lead, lead + before)) + list(range(lead)) + list(
+            range(lead + before, lead + len(others)))
+        self.back = tuple(order)
+
+    @staticmethod
+    def _rows(x, found, axes, shape) -> Value:
+        rows: Value | None = None
+        for k in axes:
+            value = found[k]._value
+            if value.dtype is not dtypes.int64:
+                value = registry["cast"](value, dtype=dtypes.int64)
+            size = x._shape[k]
+            if value.data is not None:
+                checked = i.check_positions(np, value.data, size, "index", True)
+                value = ir.leaf(checked, dtypes.int64)
+            else:
+                value = i.checked_index(value, size=size, location=user_location())
+            value = ir.expand(value, shape)
+            rows = value if rows is None else rows * size + value
+        assert rows is not None
+        return rows
+
+    def fold(self, value: Value) -> Value:
+        """Bring the indexed axes to the front, as one."""
+        moved = registry["permute"](value, order=self.order)
+        return registry["reshape"](moved, shape=(self.count, *self.rest))
+
+    def unfold(self, value: Value, shape: tuple[int, ...]) -> Value:
+        """Undo `fold`."""
+        wide = registry["reshape"](value, shape=tuple(shape[k] for k in self.order))
+        return registry["permute"](wide, order=ops.movement.inverse(self.order))
+
+    @property
+    def result_shape(self) -> tuple[int, ...]:
+        own = self.index_shape + self.rest
+        return tuple(own[k] for k in self.back)
+
+
+def getitem(x: TensorBase, index: Any) -> Any:
+    """`x[index]`."""
+    view, places = _basic(x, _as_items(index))
+    if not places:
+        return view if view is not x else s._same(x)
+    found = _advanced(view, places)
+    plan = _Plan(view, found)
+    value = i.take(plan.fold(view._value), plan.rows)
+    if value.tracked:
+        value.versions = (None, _first_version(found), None)
+        base._refuse_inference((x,))
+    return base.wrap(registry["permute"](value, order=plan.back), label="index")
+
+
+def _first_version(found: dict[int, Any]):
+    """The version of the index tensor, where there is one that can be overwritten."""
+    return next(iter(found.values()))._version_pair()
+
+
+def setitem(x: TensorBase, index: Any, update: Any) -> None:
+    """`x[index] = update`."""
+    items = _as_items(index)
+    view, places = _basic(x, items)
+    if not isinstance(update, TensorBase):
+        if not is_number(update):
+            update = as_tensor(update, dtype=x._dtype)
+    if not places:
+        _set_view(view, update)
+        return
+    masks = [p for _, p in places]
+    if len(masks) == 1 and masks[0]._dtype is dtypes.bool_ and (
+            is_number(update) or not update._shape) and len(masks[0]._shape):
+        axis = places[0][0]
+        _check_mask(view, masks[0], axis)
+        after = len(view._shape) - axis - len(masks[0]._shape)
+        wide = s.reshape(masks[0], tuple(masks[0]._shape) + (1,) * after)
+        update = update if is_number(update) else update.to(x._dtype)
+        if is_number(update) and dtypes.of_number(update).category > x._dtype.category:
+            update = as_tensor(update, dtype=x._dtype)
+        e.masked_fill_(view, wide, update)
+        return
+    index_put_places(view, places, update, accumulate=False)
+
+
+def _check_mask(view: TensorBase, mask: TensorBase, axis: int) -> None:
+    shape = view._shape[axis:axis + len(mask._shape)]
+    if tuple(mask._shape) != tuple(shape):
+        raise IndexRangeError(
+            f"The shape of the mask {list(mask._shape)} at index 0 does not match the shape of the "
+            f"indexed tensor {list(view._shape)} at index {axis}")
+
+
+def _set_view(view: TensorBase, update: Any) -> None:
+    if is_number(update):
+        number = as_tensor(update)
+        e.fill_(view, number if number._dtype.category <= view._dtype.category
+                else number.to(view._dtype))
+        return
+    # Leading axes of size 1 that the view lacks are dropped, as PyTorch does.
+    while len(update._shape) > len(view._shape) and update._shape[0] == 1:
+        update = s.reshape(update, update._shape[1:])
+    e.copy_(view, update)
+
+
+def index_put_places(view: TensorBase, places: list, update: Any, accumulate: bool) -> None:
+    """Write rows given by integer tensors and masks."""
+    view._check_writable("index_put_")
+    found = _advanced(view, places)
+    plan = _Plan(view, found)
+    value = (ir.number(update, view._dtype) if is_number(update) else update._value)
+    if value.dtype is not view._dtype:
+        if not is_number(update) and update._shape and update._dtype is not view._dtype:
+            raise DTypeError(
+                f"Index put requires the source and destination dtypes match, got "
+                f"{view._dtype.name} for the destination and {update._dtype.name} for the source.",
+                fix="x[index] = y.to(x.dtype)")
+        value = registry["cast"](value, dtype=view._dtype)
+    target = plan.result_shape
+    lead = len(value.shape) - len(target)
+    if lead > 0 and all(n == 1 for n in value.shape[:lead]):
+        value = registry["reshape"](value, shape=value.shape[lead:])
+    try:
+        fits = broadcast_shape("index_put_", [value.shape, target]) == target
+    except ShapeError:
+        fits = False
+    if not fits:
+        raise ShapeError(f"shape mismatch: value tensor of shape {list(value.shape)} cannot be "
+                         f"broadcast to indexing result of shape {list(target)}")
+    value = ir.expand(value, target)
+    rows = registry["permute"](value, order=ops.movement.inverse(plan.back))
+    op = i.put_add if accumulate else i.put
+    put = op(plan.fold(view._value), plan.rows, rows)
+    made = plan.unfold(put, tuple(view._shape))
+    if put.tracked:
+        put.versions = (None, _first_version(found), None, None)
+    made.label = "index_put"
+    view._write(made)
+
+
+def index_put_(input: TensorBase, indices: Sequence[Any], values: Any,
+               accumulate: bool = False) -> Any:
+    """Write values at the positions given by a tuple of index tensors, in place.
+
+    Args:
+        accumulate: add rather than replace, so that repeated positions add up.
+    """
+    places, axis = [], 0
+    for index in indices:
+        if index is not None:
+            places.append((axis, index))
+            axis += len(index._shape) if index._dtype is dtypes.bool_ else 1
+        else:
+            axis += 1
+    index_put_places(input, places, values, accumulate)
+    return input
+
+
+def index_put(input: TensorBase, indices: Sequence[Any], values: Any,
+              accumulate: bool = False) -> Any:
+    """A copy with values written at positions."""
+    return index_put_(e.clone(input), indices, values, accumulate)
+
+
+# --- along one axis --------------------------------------------------------------------------
+
+
+def _index_value(name: str, index: Any, size: int, types=(dtypes.int64,)) -> Value:
+    """Return an index tensor's value; raises at once where its positions are known and wrong."""
+    base.require_tensor(index, name, "index")
+    if index._dtype not in types:
+        wanted = " or ".join(d.name for d in types)
+        raise DTypeError(f"{name}(): Expected dtype {wanted} for index, but got "
+                         f"{index._dtype.name}", fix="index.long()")
+    value = index._value
+    if value.dtype is not dtypes.int64:
+        value = registry["cast"](value, dtype=dtypes.int64)
+    if value.data is not None:
+        i.check_positions(np, value.data, size, name, False)
+    return value
+
+
+def _rank(x: TensorBase) -> Any:
+    return x if x._shape else s.reshape(x, 1)
+
+
+def _check_index_shape(name: str, x: TensorBase, index: TensorBase, axis: int,
+                       source: TensorBase | None = None) -> None:
+    if math.prod(index._shape) == 0:
+        return
+    ranks = {len(_rank(t)._shape) for t in (x, index) + ((source,) if source is not None else ())}
+    if len(ranks) > 1:
+        raise StateError(
+            f"{name}(): Index tensor must have the same number of dimensions as input tensor",
+            why=f"index has {len(index._shape)} axes, the tensor {len(x._shape)}",
+            fix="index.unsqueeze(...)")
+    own = _rank(index)._shape
+    for k, n in enumerate(own):
+        if (k != axis and n > _rank(x)._shape[k]) or (
+                source is not None and n > _rank(source)._shape[k]):
+            raise ShapeError(
+                f"{name}(): Size does not match at dimension {k} expected index "
+                f"{list(index._shape)} to be no larger than self {list(x._shape)} apart from "
+                f"dimension {axis}" + ("" if source is None else
+                                       f" and to be no larger size than src {list(source._shape)}"))
+
+
+def gather(input: TensorBase, dim: int, index: TensorBase, *, sparse_grad: bool = False,
+           out: Any = None) -> Any:
+    """Elements picked along an axis: y[i, j] = x[i, index[i, j]] for dim 1.
+
+    Shape: (*), index -> index's shape.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.tensor([[1, 2], [3, 4]]).gather(1, torch.tensor([[0], [1]]))
+        tensor([[1],
+                [4]])
+    """
+    x = _rank(input)
+    axis = normalize_dim(dim, len(x._shape), "gather")
+    if isinstance(index, TensorBase) and math.prod(index._shape):
+        _check_index_shape("gather", x, index, axis)
+    value = _index_value("gather", index, x._shape[axis], (dtypes.int64, dtypes.int32))
+    if not math.prod(index._shape):
+        return base.wrap(ir.full(tuple(index._shape), 0, input._dtype))
+    if not index._shape:
+        value = registry["reshape"](value, shape=(1,))
+    settings = {"axis": axis, "location": None if value.data is not None else user_location()}
+    result = call(i.gather, (x, index), settings, values=(x._value, value), label="gather")
+    return result if index._shape else s.reshape(result, ())
+
+
+def take_along_dim(input: TensorBase, indices: TensorBase, dim: int | None = None) -> Any:
+    """Elements picked along an axis, other axes broadcast."""
+    if dim is None:
+        return gather(s.reshape(input, -1), 0, s.reshape(indices, -1))
+    axis = normalize_dim(dim, len(input._shape), "take_along_dim")
+    shape = list(broadcast_shape("take_along_dim", [
+        tuple(1 if k == axis else n for k, n in enumerate(input._shape)),
+        tuple(1 if k == axis else n for k, n in enumerate(indices._shape))]))
+    own, other = list(shape), list(shape)
+    own[axis], other[axis] = input._shape[axis], indices._shape[axis]
+    return gather(s.expand(input, own), axis, s.expand(indices, other))
+
+
+def _scattered(name: str, op, input: TensorBase, dim: int, index: TensorBase, source: Any):
+    x = _rank(input)
+    axis = normalize_dim(dim, len(x._shape), name)
+    tensor = source if isinstance(source, TensorBase) else None
+    if tensor is not None and tensor._dtype is not input._dtype:
+        raise DTypeError(f"{name}(): Expected self.dtype to be equal to src.dtype",
+                         why=f"self is {input._dtype.name}, src is {tensor._dtype.name}",
+                         fix="src.to(x.dtype)")
+    _check_index_shape(name, x, index, axis, tensor)
+    value = _index_value(name, index, x._shape[axis], (dtypes.int64, dtypes.int32))
+    if not math.prod(index._shape):
+        return registry["copy"](input._value), ()
+    shape = value.shape or (1,)
+    value = value if value.shape else registry["reshape"](value, shape=(1,))
+    if tensor is None:
+        update = ir.full(shape, source, input._dtype)
+    else:
+        source_view = _rank(tensor)
+        for k, n in enumerate(shape):
+            source_view = s.slice_axis(source_view, k, 0, n)
+        update = source_view._value
+    settings = {"axis": axis, "location": None if value.data is not None else user_location()}
+    made = op(x._value, value, update, **settings)
+    if made.tracked:
+        made.versions = (None, index._version_pair(), None, None)
+    return (registry["reshape"](made, shape=()) if not input._shape else made), (input, index)
+
+
+def _new(name: str, value: Value) -> Any:
+    return base.wrap(value, label=name)
+
+
+def _over(name: str, input: TensorBase, value: Value) -> Any:
+    value.label = name
+    input._write(value)
+    return input
+
+
+_REDUCE = {None: i.scatter, "add": i.scatter_add}
+
+
+def scatter(input: TensorBase, dim: int, index: TensorBase, src: Any = None, *,
+            value: Any = None, reduce: str | None = None) -> Any:
+    """A copy with y[i, index[i, j]] = src[i, j] for dim 1.
+
+    Args:
+        src: a tensor at least as large as index, or a number.
+        reduce: "add" or "multiply" combine instead of replacing.
+    """
+    return scatter_(e.clone(input), dim, index, src, value=value, reduce=reduce)
+
+
+def scatter_(input: TensorBase, dim: int, index: TensorBase, src: Any = None, *,
+             value: Any = None, reduce: str | None = None) -> Any:
+    """y[i, index[i, j]] = src[i, j] for dim 1, in place."""
+    source = value if src is None else src
+    if reduce == "multiply":
+        return scatter_reduce_(input, dim, index, source if isinstance(source, TensorBase)
+                               else e.mul(e.eq(index, index).to(input._dtype), source), "prod")
+    if reduce not in _REDUCE:
+        raise ArgumentError(f"scatter: reduce argument must be either add or multiply, got "
+                            f"{reduce!r}")
+    input._check_writable("scatter_")
+    made, _ = _scattered("scatter", _REDUCE[reduce], input, dim, index, source)
+    return _over("scatter", input, made)
+
+
+def scatter_add(input: TensorBase, dim: int, index: TensorBase, src: TensorBase) -> Any:
+    """A copy with y[i, index[i, j]] += src[i, j] for dim 1."""
+    made, _ = _scattered("scatter_add", i.scatter_add, input, dim, index, src)
+    return _new("scatter_add", made)
+
+
+def scatter_add_(input: TensorBase, dim: int, index: TensorBase, src: TensorBase) -> Any:
+    """y[i, index[i, j]] += src[i, j] for dim 1, in place."""
+    input._check_writable("scatter_add_")
+    made, _ = _scattered("scatter_add", i.scatter_add, input, dim, index, src)
+    return _over("scatter_add", input, made)
+
+
+def scatter_reduce(input: TensorBase, dim: int, index: TensorBase, src: TensorBase, reduce: str,
+                   *, include_self: bool = True) -> Any:
+    """A copy with src reduced into places: "sum", "mean", "prod", "amax" or "amin"."""
+    return scatter_reduce_(e.clone(input), dim, index, src, reduce, include_self=include_self)
+
+
+def scatter_reduce_(input: TensorBase, dim: int, index: TensorBase, src: TensorBase, reduce: str,
+                    *, include_self: bool = True) -> Any:
+    """src reduced into places, in place."""
+    start = {"sum": 0, "mean": 0, "prod": 1, "amax": -math.inf, "amin": math.inf}
+    if reduce not in start:
+        raise ArgumentError(f"scatter_reduce: reduce must be one of {list(start)}, got {reduce!r}")
+    if reduce == "sum" and include_self:
+        return scatter_add_(input, dim, index, src)
+    ones = e.mul(src.detach(), 0) + 1
+    hits = scatter_add(e.mul(input.detach(), 0), dim, index, ones)
+    untouched = e.eq(hits, 0)
+    if reduce in ("sum", "mean"):
+        kept = input if include_self else e.where(untouched, input, e.mul(input, 0))
+        total = scatter_add(kept, dim, index, src)
+        count = hits + (1 if include_self else untouched.to(hits._dtype))
+        mode = None if input._dtype.is_floating_point else "floor"
+        return e.copy_(input, total if reduce == "sum" else e.div(total, count,
+                                                                   rounding_mode=mode))
+    if input._tracked or src._tracked:
+        raise StateError(f"scatter_reduce: the gradient of '{reduce}' is not supported",
+                         fix="x.detach()")
+    ufunc = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}[reduce]
+    array, places = np.array(input._read()), index._read()
+    if not include_self:
+        lowest = start[reduce]
+        if not input._dtype.is_floating_point and reduce != "prod":
+            limits = dtypes.iinfo(input._dtype)
+            lowest = limits.min if reduce == "amax" else limits.max
+        array[~untouched._read()] = lowest
+    i.check_positions(np, places, array.shape[normalize_dim(dim, array.ndim, "scatter_reduce")],
+                      "scatter_reduce", False)
+    grid = list(np.indices(places.shape, sparse=True))
+    grid[normalize_dim(dim, array.ndim, "scatter_reduce")] = places
+    region = src._read()[tuple(slice(n) for n in places.shape)]
+    ufunc.at(array, tuple(grid), region)
+    return e.copy_(input, base.wrap(ir.leaf(array, input._dtype)))
+
+
+def _vector(name: str, index: Any) -> Any:
+    base.require_tensor(index, name, "index")
+    if len(index._shape) > 1:
+        raise IndexRangeError(f"{name}(): Index is supposed to be a vector, but got "
+                              f"{len(index._shape)} axes")
+    return _rank(index)
+
+
+def _rows_first(x: TensorBase, axis: int) -> Any:
+    return s.movedim(x, axis, 0)
+
+
+def index_select(input: TensorBase, dim: int, index: TensorBase) -> Any:
+    """The slices of an axis at the positions of a vector (a copy)."""
+    x = _rank(input)
+    axis = normalize_dim(dim, len(x._shape), "index_select")
+    value = _index_value("index_select", _vector("index_select", index), x._shape[axis],
+                         (dtypes.int64, dtypes.int32))
+    if value.data is None:
+        value = i.checked_index(value, size=x._shape[axis], location=user_location())
+    order = (axis, *(k for k in range(len(x._shape)) if k != axis))
+    rows = i.take(registry["permute"](x._value, order=order), value)
+    if rows.tracked:
+        rows.versions = (None, index._version_pair(), None)
+    back = registry["permute"](rows, order=ops.movement.inverse(order))
+    result = base.wrap(back, label="index_select")
+    return result if input._shape else s.reshape(result, ())
+
+
+def _index_write(name: str, op, input: TensorBase, dim: int, index: TensorBase, source: Any,
+                 ) -> Value:
+    x = _rank(input)
+    axis = normalize_dim(dim, len(x._shape), name)
+    vector = _vector(name, index)
+    value = _index_value(name, vector, x._shape[axis], (dtypes.int64, dtypes.int32))
+    order = (axis, *(k for k in range(len(x._shape)) if k != axis))
+    moved = registry["permute"](x._value, order=order)
+    shape = value.shape + moved.shape[1:]
+    if isinstance(source, TensorBase):
+        wide = _rank(source)
+        if wide._dtype is not x._dtype:
+            raise DTypeError(f"{name}(): self and source expected to have the same dtype, but got "
+                             f"(self) {x._dtype.name} and (source) {wide._dtype.name}",
+                             fix="source.to(x.dtype)")
+        if len(wide._shape) != len(x._shape) or tuple(
+                _rows_first(wide, axis)._shape) != shape:
+            raise ShapeError(f"{name}(): Number of indices and source {list(source._shape)} do not "
+                             f"fit self {list(input._shape)} at dimension {dim}")
+        update = registry["permute"](wide._value, order=order)
+    else:
+        update = ir.full(shape, source, x._dtype)
+    made = op(moved, value, update)
+    if made.tracked:
+        made.versions = (None, index._version_pair(), None, None)
+    back = registry["permute"](made, order=ops.movement.inverse(order))
+    return back if input._shape else registry["reshape"](back, shape=())
+
+
+def index_add_(input: TensorBase, dim: int, index: TensorBase, source: TensorBase, *,
+               alpha: Any = 1) -> Any:
+    """Slices of source added to the slices of an axis at positions, in place."""
+    input._check_writable("index_add_")
+    source = source if alpha == 1 else e.mul(source, alpha)
+    return _over("index_add", input, _index_write("index_add", i.put_add, input, dim, index,
+                                                  source))
+
+
+def index_add(input: TensorBase, dim: int, index: TensorBase, source: TensorBase, *,
+              alpha: Any = 1) -> Any:
+    """A copy with slices of source added at positions of an axis."""
+    return index_add_(e.clone(input), dim, index, source, alpha=alpha)
+
+
+def index_copy_(input: TensorBase, dim: int, index: TensorBase, source: TensorBase) -> Any:
+    """Slices of source put at positions of an axis, in place."""
+    input._check_writable("index_copy_")
+    return _over("index_copy", input, _index_write("index_copy", i.put, input, dim, index, source))
+
+
+def index_copy(input: TensorBase, dim: int, index: TensorBase, source: TensorBase) -> Any:
+    """A copy with slices of source put at positions of an axis."""
+    return index_copy_(e.clone(input), dim, index, source)
+
+
+def index_fill_(input: TensorBase, dim: int, index: TensorBase, value: Any) -> Any:
+    """A number put at positions of an axis, in place."""
+    input._check_writable("index_fill_")
+    number = value.item() if isinstance(value, TensorBase) else value
+    return _over("index_fill", input, _index_write("index_fill", i.put, input, dim, index, number))
+
+
+def index_fill(input: TensorBase, dim: int, index: TensorBase, value: Any) -> Any:
+    """A copy with a number put at positions of an axis."""
+    return index_fill_(e.clone(input), dim, index, value)
+
+
+def take(input: TensorBase, index: TensorBase) -> Any:
+    """Elements of the flattened tensor at positions."""
+    base.require_tensor(index, "take", "index")
+    if index._dtype is not dtypes.int64:
+        raise DTypeError(f"take(): Expected a long tensor for index, but got {index._dtype.name}",
+                         fix="index.long()")
+    return getitem(s.reshape(input, -1), index)
+
+
+# --- results whose shape depends on data -------------------------------------------------------
+
+
+def nonzero(input: TensorBase, *, as_tuple: bool = False) -> Any:
+    """The positions of all elements that are not zero, a row each (reads the tensor)."""
+    found = np.nonzero(np.atleast_1d(input._read()))
+    if not input._shape and not as_tuple:
+        return base.wrap(ir.leaf(np.zeros((len(found[0]), 0), np.int64), dtypes.int64))
+    if as_tuple:
+        return tuple(base.wrap(ir.leaf(p.astype(np.int64), dtypes.int64)) for p in found)
+    return base.wrap(ir.leaf(np.stack(found, 1).astype(np.int64), dtypes.int64))
+
+
+argwhere = nonzero
+
+
+def masked_select(input: TensorBase, mask: TensorBase) -> Any:
+    """The elements where a mask is true, along one axis (reads the mask)."""
+    if mask._dtype is not dtypes.bool_:
+        raise DTypeError("masked_select: expected BoolTensor for mask", fix="mask.bool()")
+    shape = broadcast_shape("masked_select", [input._shape, mask._shape])
+    return getitem(_rank(s.expand(input, shape)), _rank(s.expand(mask, shape)))
+
+
+def masked_scatter_(input: TensorBase, mask: TensorBase, source: TensorBase) -> Any:
+    """Elements of source put, in order, where a mask is true, in place (reads the mask)."""
+    wide = s.expand(mask, input._shape)
+    count = int(wide._read().sum())
+    setitem(input, wide, s.reshape(source, -1)[:count])
+    return input
+
+
+def masked_scatter(input: TensorBase, mask: TensorBase, source: TensorBase) -> Any:
+    """A copy with elements of source where a mask is true."""
+    return masked_scatter_(e.clone(input), mask, source)
+
+
+def unique(input: TensorBase, sorted: bool = True, return_inverse: bool = False,
+           return_counts: bool = False, dim: int | None = None) -> Any:
+    """The different elements, in order (reads the tensor).
+
+    Returns:
+        A tensor, or a tuple with inverse positions and counts where asked for.
+    """
+    found = np.unique(input._read(), return_inverse=True, return_counts=True, axis=dim,
+                      equal_nan=False)
+    values, inverse, counts = found
+    shape = input._shape if dim is None else (input._shape[dim],)
+    results = [base.wrap(ir.leaf(np.ascontiguousarray(values), input._dtype))]
+    if return_inverse:
+        results.append(base.wrap(ir.leaf(inverse.reshape(shape).astype(np.int64), dtypes.int64)))
+    if return_counts:
+        results.append(base.wrap(ir.leaf(counts.astype(np.int64), dtypes.int64)))
+    return tuple(results) if len(results) > 1 else results[0]
+
+
+def unique_consecutive(input: TensorBase, return_inverse: bool = False,
+                       return_counts: bool = False, dim: int | None = None) -> Any:
+    """Runs of equal elements, one each (reads the tensor)."""
+    array = input._read().reshape(-1) if dim is None else input._read()
+    if dim not in (None, 0):
+        raise ArgumentError("unique_consecutive: only dim=0 or None is supported",
+                            fix="x.transpose(0, dim)")
+    flat = array.reshape(len(array), -1)
+    new = np.ones(len(array), bool)
+    new[1:] = (flat[1:] != flat[:-1]).any(1)
+    starts = np.flatnonzero(new)
+    results = [base.wrap(ir.leaf(np.ascontiguousarray(array[starts]), input._dtype))]
+    if return_inverse:
+        inverse = (np.cumsum(new) - 1).reshape(input._shape if dim is None else -1)
+        results.append(base.wrap(ir.leaf(inverse.astype(np.int64), dtypes.int64)))
+    if return_counts:
+        counts = np.diff(np.append(starts, len(array)))
+        results.append(base.wrap(ir.leaf(counts.astype(np.int64), dtypes.int64)))
+    return tuple(results) if len(results) > 1 else results[0]
+
+
+def bincount(input: TensorBase, weights: TensorBase | None = None, minlength: int = 0) -> Any:
+    """How often each whole number occurs (reads the tensor)."""
+    if input._dtype.is_floating_point or input._dtype is dtypes.bool_ or len(input._shape) != 1:
+        raise DTypeError("bincount only supports 1-d non-negative integral inputs.")
+    array = input._read()
+    if array.size and array.min() < 0:
+        raise StateError("bincount only supports 1-d non-negative integral inputs.")
+    counts = np.bincount(array, None if weights is None else weights._read(), minlength)
+    if weights is None:
+        return base.wrap(ir.leaf(counts.astype(np.int64), dtypes.int64))
+    dtype = weights._dtype if weights._dtype is dtypes.float32 else dtypes.float64
+    return base.wrap(ir.leaf(counts.astype(dtype.array), dtype))
+
+
+def histc(input: TensorBase, bins: int = 100, min: float = 0, max: float = 0) -> Any:
+    """How many elements fall into equal bins from min to max (reads the tensor)."""
+    array = input._read()
+    if min == max and array.size:
+        min, max = float(array.min()), float(array.max())
+    if min == max:
+        min, max = min - 1, max + 1
+    counts, _ = np.histogram(array[(array >= min) & (array <= max)], bins, (min, max))
+    return base.wrap(ir.leaf(counts.astype(input._dtype.array), input._dtype))
+
+
+def searchsorted(sorted_sequence: TensorBase, input: Any, *, out_int32: bool = False,
+                 right: bool = False) -> Any:
+    """Where elements would be inserted into a sorted vector (reads both)."""
+    values = input._read() if isinstance(input, TensorBase) else np.asarray(input)
+    found = np.searchsorted(sorted_sequence._read(), values, "right" if right else "left")
+    dtype = dtypes.int32 if out_int32 else dtypes.int64
+    return base.wrap(ir.leaf(np.asarray(found).astype(dtype.array), dtype))
+
+
+def bucketize(input: Any, boundaries: TensorBase, *, out_int32: bool = False,
+              right: bool = False) -> Any:
+    """The bucket between boundaries that each element falls into."""
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+
+
+def isin(elements: TensorBase, test_elements: Any) -> Any:
+    """Whether each element occurs in a collection (reads both)."""
+    found = np.isin(elements._read(), as_tensor(test_elements)._read())
+    return base.wrap(ir.leaf(np.asarray(found), dtypes.bool_))

@@ -1,0 +1,201 @@
+"""Backpropagation: the chain rule, once, as a transformation of the graph.
+
+`backpropagate` walks from the outputs back to the leaves in reverse order of creation. At each
+value it asks the op's gradient rule how the gradient `g` of the value spreads over its inputs,
+and adds up what arrives at the same value. Rules are made of ops, so the result is again graph:
+it can be differentiated, printed, fused and run like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from .errors import GradientError, InplaceError
+from .ir import NoGradient, Op, Value, mode, origin
+
+
+class Cotangents(dict):
+    """Gradients of the several outputs of one call, by output number (see autograd.Function)."""
+
+
+def ancestors(roots: Iterable[Value]) -> list[Value]:
+    """Return the tracked values that `roots` depend on (themselves included), oldest first."""
+    found: dict[int, Value] = {}
+    stack = [origin(root) for root in roots if root.tracked]
+    while stack:
+        value = stack.pop()
+        if value.order in found:
+            continue
+        found[value.order] = value
+        stack.extend(origin(v) for v in value.inputs if v.tracked)
+    return [found[key] for key in sorted(found)]
+
+
+def _on_path(values: list[Value], wanted: set[int]) -> set[int]:
+    """Return which of the values lead to a wanted one."""
+    path = set(wanted)
+    for value in values:
+        if any(v.tracked and origin(v).order in path for v in value.inputs):
+            path.add(value.order)
+    return path
+
+
+def add(a, b):
+    """Add two gradients of the same value."""
+    if isinstance(a, Cotangents):
+        merged = Cotangents(a)
+        for key, g in b.items():
+            merged[key] = merged[key] + g if key in merged else g
+        return merged
+    return a + b
+
+
+def backpropagate(
+    seeds: Iterable[tuple[Value, Value]], *,
+    wanted: Iterable[Value] | None = None,
+    retain: bool = False,
+    deliver: Callable[[Value, Value], None] | None = None,
+) -> dict[int, Value]:
+    """Carry gradients from outputs back to leaves.
+
+    Args:
+        seeds: pairs of an output and its gradient.
+        wanted: the values whose gradients are asked for; only paths that lead to them are
+            walked. None walks everything.
+        retain: keep the graph for another pass.
+        deliver: called with each leaf of the tape and its gradient.
+
+    Returns:
+        The gradients of the wanted values, by their creation order.
+    """
+    total: dict[int, Value] = {}
+    roots = []
+    for output, g in seeds:
+        root = origin(output)
+        total[root.order] = add(total[root.order], g) if root.order in total else g
+        roots.append(root)
+    values = ancestors(roots)
+    targets = None if wanted is None else {origin(v).order for v in wanted}
+    path = None if targets is None else _on_path(values, targets)
+    result: dict[int, Value] = {}
+    for value in reversed(values):
+        g = total.pop(value.order, None)
+        if g is None or (path is not None and value.order not in path):
+            continue
+        for hook in value.hooks or ():
+            g = hook(g)
+        if targets is not None and value.order in targets:
+            result[value.order] = g
+        if value.leaf is not None:
+            if deliver is not None:
+                deliver(value, g)
+            continue
+        for source, part in spread(value, g, path):
+            key = source.order
+            total[key] = add(total[key], part) if key in total else part
+        if not retain:
+            value.freed = True
+    return result
+
+
+def spread(value: Value, g: Value, path: set[int] | None = None):
+    """Return (origin of input, its share of the gradient) for each tracked input."""
+    if value.op is None:
+        return []
+    if isinstance(value.op.grad, NoGradient):
+        raise GradientError(f"{value.label or value.op.name} has no gradient",
+                            why=value.op.grad.reason, fix="x.detach() before this operation")
+    start = Value(None, (), {}, (), value.dtype).order
+    parts = value.op.grad(g, value, *value.inputs, **value.settings)
+    shares = [
+        (origin(source), part) for source, part in zip(value.inputs, parts, strict=True)
+        if part is not None and source.tracked
+        and (path is None or origin(source).order in path)
+    ]
+    _check_used(value, [part for _, part in shares], start)
+    return shares
+
+
+def _used(value: Value, parts: list[Value], start: int) -> tuple[list[int], bool]:
+    """Return which inputs of `value`, and whether its result, went into the new values."""
+    places: dict[int, list[int]] = {}
+    for k, source in enumerate(value.inputs):
+        places.setdefault(source.order, []).append(k)
+    inputs: set[int] = set()
+    result, seen = False, set()
+    stack = [part for part in parts if isinstance(part, Value)]
+    while stack:
+        node = stack.pop()
+        if node.order in seen:
+            continue
+        seen.add(node.order)
+        if node.order == value.order:
+            result = True
+        elif node.order in places:
+            inputs.update(places[node.order])
+        elif node.order >= start:
+            stack.extend(node.inputs)
+    return sorted(inputs), result
+
+
+def _check_used(value: Value, parts: list[Value], start: int) -> None:
+    """Refuse to use values that were let go of, or overwritten since they were recorded."""
+    if not value.freed and value.versions is None:
+        return
+    inputs, result = _used(value, parts, start)
+    name = value.label or value.op.name
+    if value.freed and (inputs or result):
+        raise GradientError(
+            f"Trying to backward through the graph a second time (at {name}), but its saved "
+            "values have been freed",
+            why="backward() lets go of the intermediate values as soon as it has used them",
+            fix="loss.backward(retain_graph=True) the first time, or compute the loss again")
+    if value.versions is None:
+        return
+    checked = [(k, value.versions[k]) for k in inputs if k < len(value.versions) - 1]
+    if result:
+        checked.append((-1, value.versions[-1]))
+    for k, pair in checked:
+        if pair is not None and pair[0].count != pair[1]:
+            which = "its result" if k == -1 else f"its input {k}"
+            kind = value if k == -1 else value.inputs[k]
+            raise InplaceError(
+                "one of the variables needed for gradient computation has been modified by an "
+                f"inplace operation: the gradient of {name} needs {which} ({kind.type}), which "
+                f"is at version {pair[0].count}; expected version {pair[1]} instead",
+                why="the value that the chain rule needs was overwritten after it was used",
+                fix=f"the operation without the trailing underscore, or .clone() before {name}")
+
+
+_saved_cache: dict[tuple[Op, tuple[bool, ...]], tuple[list[int], bool]] = {}
+
+
+def saved(value: Value) -> list[Value]:
+    """Return the values that the gradient rule of `value` will read."""
+    op = value.op
+    if op is None or isinstance(op.grad, NoGradient) or op.kind == "call":
+        return []
+    mask = tuple(v.tracked for v in value.inputs)
+    key = (op, mask)
+    if key not in _saved_cache:
+        _saved_cache[key] = _trial(value, mask)
+    inputs, result = _saved_cache[key]
+    found = [value.inputs[k] for k in inputs]
+    return [*found, value] if result else found
+
+
+def _trial(value: Value, mask: tuple[bool, ...]) -> tuple[list[int], bool]:
+    """Run the rule once on stand-ins to see what it reads."""
+    def stand_in(v: Value) -> Value:
+        return Value(None, (), {}, v.shape, v.dtype)
+
+    before, mode.grad = mode.grad, False
+    try:
+        copies = tuple(stand_in(v) for v in value.inputs)
+        result = Value(value.op, copies, value.settings, value.shape, value.dtype)
+        g = stand_in(value)
+        parts = value.op.grad(g, result, *copies, **value.settings)
+    finally:
+        mode.grad = before
+    kept = [p for p, tracked in zip(parts, mask, strict=True) if tracked and p is not None]
+    return _used(result, kept, g.order)

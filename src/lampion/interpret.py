@@ -1,0 +1,47 @@
+"""The oracle: run a graph with NumPy, one value after another, slowly and obviously."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .dtypes import bfloat16, float16, round_to
+from .ir import Graph, Value, VerifyError
+
+
+def run(graph: Graph) -> list[np.ndarray]:
+    """Return the arrays of the graph's outputs.
+
+    float16 and bfloat16 are storage types: arithmetic on them happens in float32, and each
+    result is rounded.
+    """
+    arrays: dict[int, np.ndarray] = {v.order: v.data for v in graph.inputs}
+    last_use: dict[int, int] = {v.order: -1 for v in graph.outputs}
+    for value in reversed(graph.values):
+        for operand in value.inputs:
+            last_use.setdefault(operand.order, value.order)
+    with np.errstate(all="ignore"):
+        for value in graph.values:
+            operands = [arrays[v.order] for v in value.inputs]
+            arrays[value.order] = compute(value, operands)
+            for operand in value.inputs:
+                if last_use[operand.order] == value.order:
+                    arrays.pop(operand.order, None)
+    return [arrays[v.order] for v in graph.outputs]
+
+
+def compute(value: Value, operands: list[np.ndarray]) -> np.ndarray:
+    """Return the array of one value from the arrays of its inputs."""
+    op = value.op
+    if op.kind == "movement":
+        return op.meaning(np, *operands, **value.settings)
+    operands = [x.astype(np.float32) if x.dtype == np.float16 else x for x in operands]
+    array = np.asarray(op.meaning(np, *operands, **value.settings))
+    if value.dtype is float16 and array.dtype == np.float32:
+        array = array.astype(np.float16)
+    elif value.dtype is bfloat16:
+        array = round_to(bfloat16, array)
+    if array.dtype != value.dtype.array or array.shape != value.shape:
+        raise VerifyError(
+            f"{value!r}: its meaning gave {array.dtype}{array.shape}",
+            why="the meaning and the type rule of an op must agree")
+    return array

@@ -1,0 +1,159 @@
+"""Convolution, its two gradients, and the positions of window maxima.
+
+The three convolution ops are each other's gradients, so any order of derivative is there.
+Layout: images (N, C, *spatial), weights (O, C / groups, *kernel), settings one number an axis.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+from ..dtypes import int64
+from ..ir import Type, Value, zero
+from .define import opaque
+
+
+def output_size(size, kernel, stride, padding, dilation) -> tuple[int, ...]:
+    """Lengths of the result's spatial axes."""
+    return tuple(
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True)
+    )
+
+
+def _pad(xp, x, padding, value=0):
+    if not any(padding):
+        return x
+    widths = ((0, 0), (0, 0)) + tuple((p, p) for p in padding)
+    return xp.pad(x, widths, constant_values=value)
+
+
+def _places(kernel, stride, dilation, out):
+    """Yield, for each kernel position, the slices of the padded image that it meets."""
+    for offset in itertools.product(*map(range, kernel)):
+        yield offset, (slice(None), slice(None)) + tuple(
+            slice(o * d, o * d + (n - 1) * s + 1, s)
+            for o, d, s, n in zip(offset, dilation, stride, out, strict=True))
+
+
+def _columns(xp, x, kernel, stride, padding, dilation, out):
+    """Every window as one row: (N, positions, C * kernel)."""
+    padded = _pad(xp, x, padding)
+    n, c = x.shape[:2]
+    columns = xp.empty((n,) + out + (c,) + kernel, x.dtype)
+    axes = tuple(range(2, 2 + len(out)))
+    for offset, place in _places(kernel, stride, dilation, out):
+        columns[(Ellipsis,) + offset] = xp.transpose(padded[place], (0,) + axes + (1,))
+    return columns.reshape(n, math.prod(out), c * math.prod(kernel))
+
+
+def _convolution(xp, x, weight, stride, padding, dilation, groups):
+    kernel = weight.shape[2:]
+    out = output_size(x.shape[2:], kernel, stride, padding, dilation)
+    n, channels = x.shape[0], weight.shape[0]
+    pieces = []
+    for xs, ws in zip(xp.split(x, groups, 1), xp.split(weight, groups, 0), strict=True):
+        columns = _columns(xp, xs, kernel, stride, padding, dilation, out)
+        flat = ws.reshape(ws.shape[0], -1)
+        rows = columns.reshape(-1, columns.shape[-1]) @ flat.T
+        pieces.append(xp.swapaxes(rows.reshape(n, math.prod(out), -1), 1, 2))
+    return xp.concatenate(pieces, 1).reshape((n, channels) + out)
+
+
+def _convolution_input(xp, g, weight, size, stride, padding, dilation, groups):
+    kernel, out, n = weight.shape[2:], g.shape[2:], g.shape[0]
+    padded = tuple(s + 2 * p for s, p in zip(size, padding, strict=True))
+    channels = weight.shape[1]
+    total = xp.zeros((n, channels * groups) + padded, g.dtype)
+    pairs = zip(xp.split(g, groups, 1), xp.split(weight, groups, 0), strict=True)
+    for index, (gs, ws) in enumerate(pairs):
+        rows = xp.swapaxes(gs.reshape(n, gs.shape[1], -1), 1, 2).reshape(-1, gs.shape[1])
+        columns = (rows @ ws.reshape(ws.shape[0], -1)).reshape((n,) + out + (channels,) + kernel)
+        part = total[:, index * channels:(index + 1) * channels]
+        for offset, place in _places(kernel, stride, dilation, out):
+            part[place] += xp.moveaxis(columns[(Ellipsis,) + offset], -1, 1)
+    inner = tuple(slice(p, p + s) for p, s in zip(padding, size, strict=True))
+    return total[(slice(None), slice(None)) + inner]
+
+
+def _convolution_weight(xp, x, g, kernel, stride, padding, dilation, groups):
+    out = g.shape[2:]
+    pieces = []
+    for xs, gs in zip(xp.split(x, groups, 1), xp.split(g, groups, 1), strict=True):
+        columns = _columns(xp, xs, kernel, stride, padding, dilation, out)
+        rows = xp.swapaxes(gs.reshape(gs.shape[0], gs.shape[1], -1), 0, 1)
+        flat = rows.reshape(gs.shape[1], -1) @ columns.reshape(-1, columns.shape[-1])
+        pieces.append(flat.reshape((gs.shape[1], xs.shape[1]) + kernel))
+    return xp.concatenate(pieces, 0)
+
+
+def _convolution_result(x: Value, weight: Value, stride, padding, dilation, groups) -> Type:
+    out = output_size(x.shape[2:], weight.shape[2:], stride, padding, dilation)
+    return Type((x.shape[0], weight.shape[0]) + out, x.dtype)
+
+
+_plain = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2), "groups": 1}
+_grouped = {"stride": (1,), "padding": (1,), "dilation": (1,), "groups": 2}
+
+convolution = opaque(
+    "convolution", "Each output: the sum over a window of input times weight (cross-correlation).",
+    meaning=_convolution, result=_convolution_result, kernel="convolution",
+    grad=lambda g, y, x, weight, **s: (
+        convolution_input(g, weight, size=x.shape[2:], **s),
+        convolution_weight(x, g, kernel=weight.shape[2:], **s)),
+    samples=((((2, 3, 5, 6), (4, 3, 3, 2)), _plain), (((2, 4, 5), (6, 2, 3)), _grouped)))
+
+convolution_input = opaque(
+    "convolution_input", "Gradient of a convolution for its input = transposed convolution.",
+    meaning=_convolution_input, kernel="convolution_input",
+    result=lambda g, weight, size, stride, padding, dilation, groups: Type(
+        (g.shape[0], weight.shape[1] * groups) + tuple(size), g.dtype),
+    grad=lambda gg, y, g, weight, size, **s: (
+        convolution(gg, weight, **s),
+        convolution_weight(gg, g, kernel=weight.shape[2:], **s)),
+    samples=((((2, 4, 3, 4), (4, 3, 3, 2)), {"size": (5, 6), **_plain}),
+             (((2, 6, 5), (6, 2, 3)), {"size": (5,), **_grouped})))
+
+convolution_weight = opaque(
+    "convolution_weight", "Gradient of a convolution for its weight.",
+    meaning=_convolution_weight, kernel="convolution_weight",
+    result=lambda x, g, kernel, stride, padding, dilation, groups: Type(
+        (g.shape[1], x.shape[1] // groups) + tuple(kernel), x.dtype),
+    grad=lambda gg, y, x, g, kernel, **s: (
+        convolution_input(g, gg, size=x.shape[2:], **s), convolution(x, gg, **s)),
+    samples=((((2, 3, 5, 6), (2, 4, 3, 4)), {"kernel": (3, 2), **_plain}),
+             (((2, 4, 5), (2, 6, 5)), {"kernel": (3,), **_grouped})))
+
+
+def _pool_argmax(xp, x, kernel, stride, padding, dilation, out):
+    lowest = -xp.inf if x.dtype.kind == "f" else xp.iinfo(x.dtype).min
+    # Windows may reach past the end when the output size was rounded up.
+    reach = tuple((n - 1) * s + d * (k - 1) + 1
+                  for n, s, d, k in zip(out, stride, dilation, kernel, strict=True))
+    widths = ((0, 0), (0, 0)) + tuple(
+        (p, max(0, r - p - n))
+        for p, r, n in zip(padding, reach, x.shape[2:], strict=True))
+    padded = xp.pad(x, widths, constant_values=lowest)
+    inside = xp.pad(xp.ones(x.shape[2:], bool), widths[2:])
+    places = xp.pad(xp.arange(math.prod(x.shape[2:])).reshape(x.shape[2:]), widths[2:])
+    best = index = None
+    for _, place in _places(kernel, stride, dilation, out):
+        candidate, position, valid = padded[place], places[place[2:]], inside[place[2:]]
+        if best is None:
+            best = xp.where(valid, candidate, lowest)
+            # A window starts at its first place inside the image.
+            index = xp.broadcast_to(xp.where(valid, position, -1), best.shape)
+            continue
+        better = valid & ((candidate > best) | (candidate != candidate) | (index < 0))
+        best, index = xp.where(better, candidate, best), xp.where(better, position, index)
+    return index.astype(xp.int64)
+
+
+
+pool_argmax = opaque(
+    "pool_argmax", "Position, in the flattened image plane, of the first maximum of each window.",
+    meaning=_pool_argmax, kernel="pool_argmax", grad=zero,
+    result=lambda x, kernel, stride, padding, dilation, out: Type(x.shape[:2] + out, int64),
+    samples=((((2, 3, 4, 5),), {"kernel": (2, 2), "stride": (2, 1), "padding": (0, 1),
+                                "dilation": (1, 1), "out": (2, 6)}),))

@@ -1,0 +1,137 @@
+"""Memory order as PyTorch defines it: strides of results, and which reshapes can be views.
+
+lampion's values have no memory order of their own. A Tensor still carries PyTorch's strides, in
+elements, because programs can see them: `stride()`, `is_contiguous()`, and which `view()` raises.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+Shape = tuple[int, ...]
+
+
+def contiguous(shape: Shape) -> Shape:
+    """Return the strides of row-major order.
+
+    Example:
+        >>> contiguous((2, 3, 4))
+        (12, 4, 1)
+    """
+    strides, step = [], 1
+    for n in reversed(shape):
+        strides.append(step)
+        step *= max(n, 1)
+    return tuple(reversed(strides))
+
+
+def is_contiguous(shape: Shape, strides: Shape) -> bool:
+    """Whether elements lie in row-major order without gaps."""
+    expected = 1
+    for n, stride in zip(reversed(shape), reversed(strides), strict=True):
+        if n == 0:
+            return True
+        if n != 1:
+            if stride != expected:
+                return False
+            expected *= n
+    return True if 0 not in shape else True
+
+
+def is_dense(shape: Shape, strides: Shape) -> bool:
+    """Whether the elements fill one block of memory, in whatever order of axes."""
+    expected = 1
+    for stride, n in sorted((s, n) for n, s in zip(shape, strides, strict=True) if n != 1):
+        if n == 0:
+            return True
+        if stride != expected:
+            return False
+        expected *= n
+    return True
+
+
+def overlaps(shape: Shape, strides: Shape) -> bool:
+    """Whether some axis repeats one element (an expanded tensor)."""
+    return any(s == 0 and n > 1 for n, s in zip(shape, strides, strict=True)) and 0 not in shape
+
+
+def view(shape: Shape, strides: Shape, target: Shape) -> Shape | None:
+    """Return the strides of `shape` seen as `target` without a copy, or None if it needs one."""
+    if 0 in shape:
+        return strides if shape == target else contiguous(target)
+    if not shape:
+        return (1,) * len(target)
+    result = [0] * len(target)
+    place = len(target) - 1
+    chunk = strides[-1]
+    elements, seen = 1, 1
+    for axis in range(len(shape) - 1, -1, -1):
+        elements *= shape[axis]
+        # A chunk of axes that lie next to each other ends here.
+        if axis == 0 or (shape[axis - 1] != 1 and strides[axis - 1] != elements * chunk):
+            while place >= 0 and (seen < elements or target[place] == 1):
+                result[place] = seen * chunk
+                seen *= target[place]
+                place -= 1
+            if seen != elements:
+                return None
+            if axis > 0:
+                chunk = strides[axis - 1]
+                elements = seen = 1
+    return tuple(result) if place == -1 else None
+
+
+def _should_swap(first: int, second: int, operands: Sequence[tuple[Shape, Shape]]) -> int:
+    for shape, strides in operands:
+        a, b = strides[first], strides[second]
+        if a == 0 or b == 0:
+            continue
+        if a != b:
+            return -1 if a < b else 1
+        if shape[first] > shape[second]:
+            return 1
+    return 0
+
+
+def _broadcast(shape: Shape, operand: tuple[Shape, Shape]) -> tuple[Shape, Shape]:
+    own, strides = operand
+    lead = len(shape) - len(own)
+    wide = tuple(
+        0 if n == 1 and full != 1 else s
+        for n, s, full in zip(own, strides, shape[lead:], strict=True)
+    )
+    return shape, (0,) * lead + wide
+
+
+def elementwise(shape: Shape, operands: Sequence[tuple[Shape, Shape]]) -> Shape:
+    """Return the strides PyTorch gives the result of an elementwise operation.
+
+    Args:
+        shape: shape of the result.
+        operands: (shape, strides) of each tensor operand.
+    """
+    if all(own == shape and is_contiguous(own, s) for own, s in operands):
+        return contiguous(shape)
+    first = operands[0][1]
+    if all(own == shape and s == first for own, s in operands) and is_dense(shape, first):
+        return first
+    # Sort axes by stride, fastest first; earlier operands decide (TensorIterator's rule).
+    wide = [_broadcast(shape, operand) for operand in operands]
+    order = list(range(len(shape) - 1, -1, -1))
+    for start in range(1, len(order)):
+        moving = start
+        for place in range(start - 1, -1, -1):
+            verdict = _should_swap(order[place], order[moving], wide)
+            if verdict > 0:
+                order[place], order[moving] = order[moving], order[place]
+                moving = place
+            elif verdict < 0:
+                break
+    result, step = [0] * len(shape), 1
+    for axis in order:
+        result[axis] = step
+        step *= shape[axis]
+    if 0 in shape:
+        return tuple(max(s, 1) for s in result) if math.prod(shape) else contiguous(shape)
+    return tuple(result)
