@@ -166,25 +166,30 @@ class Pair:
         return cls(ours, theirs)
 
 
-def close(ours, theirs, double):
-    tolerance = 1e-10 if double else 2e-5
+# PyTorch computes these with constants of single precision, also on doubles.
+ROUGH = ("Hardsigmoid()", "CELU(0.7)")
+
+
+def close(ours, theirs, exact):
+    tolerance = 1e-10 if exact else 2e-5
     assert tuple(ours.shape) == tuple(theirs.shape)
     assert str(ours.dtype).split(".")[-1] == str(theirs.dtype).split(".")[-1]
     np.testing.assert_allclose(to_numpy(ours), to_numpy(theirs), rtol=tolerance, atol=tolerance)
 
 
-def run_both(pair, arrays, double):
+def run_both(pair, arrays, double, rough=False):
     """Compare outputs, and the gradients of inputs and parameters."""
     theirs_in = [oracle.from_numpy(array.copy()).requires_grad_() for array in arrays]
     ours_in = [lampion.from_numpy(array.copy()).requires_grad_() for array in arrays]
     theirs, ours = pair.theirs(*theirs_in), pair.ours(*ours_in)
-    close(ours, theirs, double)
+    exact = double and not rough
+    close(ours, theirs, exact)
     factor = np.random.default_rng(1).standard_normal(tuple(theirs.shape)).astype(arrays[0].dtype)
     (theirs * oracle.from_numpy(factor)).sum().backward()
     (ours * lampion.from_numpy(factor)).sum().backward()
     parameters = zip(pair.ours.parameters(), pair.theirs.parameters(), strict=True)
     for one, other in [*zip(ours_in, theirs_in, strict=True), *parameters]:
-        close(one.grad, other.grad, double)
+        close(one.grad, other.grad, exact)
 
 
 @pytest.fixture(autouse=True)
@@ -217,7 +222,8 @@ def test_computes_what_pytorch_does(code, shapes, double, training):
     for _ in range(2 if "Norm" in code and training else 1):
         pair.ours.zero_grad()
         pair.theirs.zero_grad()
-        run_both(pair, [make(shape).astype(dtype) for shape in shapes], double)
+        arrays = [make(shape).astype(dtype) for shape in shapes]
+        run_both(pair, arrays, double, rough=code in ROUGH)
     for ours, theirs in zip(pair.ours.buffers(), pair.theirs.buffers(), strict=True):
         close(ours, theirs, double)
 
