@@ -1,0 +1,292 @@
+"""Tests made from the registry of ops: every op is held against slow truths.
+
+For each op: the type rule agrees with the meaning on every element type it claims, also with
+empty and size-1 axes; the gradient and the second derivative agree with central differences in
+float64; special values come out as PyTorch has them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from lampion import dtypes, interpret, ir, ops
+from lampion.grad import backpropagate
+from lampion.ir import Graph, NoGradient, Value, registry, zero
+
+FLOATS = (dtypes.float16, dtypes.bfloat16, dtypes.float32, dtypes.float64)
+INTEGERS = (dtypes.uint8, dtypes.int8, dtypes.int16, dtypes.int32, dtypes.int64)
+ALL_OPS = sorted(registry.values(), key=lambda op: op.name)
+by_name = pytest.mark.parametrize("op", ALL_OPS, ids=lambda op: op.name)
+
+# Inputs that are positions, by op: their exclusive upper bound is the length of that axis.
+POSITIONS = {"take": 1, "put": 1, "put_add": 1, "gather": 1, "scatter": 1, "scatter_add": 1,
+             "checked_index": 0}
+ONLY_BOOLEAN_OR_INTEGER = {"bit_and", "bit_or", "bit_xor", "bit_not", "shift_left", "shift_right"}
+NO_BOOLEAN = {"neg", "sub", "shift_left", "shift_right", "floor_divide", "trunc_divide",
+              "remainder", "fmod", "pow", "relu", "clamp", "clamp_low", "clamp_high", "abs",
+              "sign", "floor", "ceil", "trunc", "round", "norm2", "convolution",
+              "convolution_input", "convolution_weight", "argsort", "cummax_index", "sum", "prod",
+              "cumsum", "cumprod", "matmul", "pool_argmax", "windows_add", "put_add", "scatter_add"}
+
+
+def arity(op) -> int:
+    code = op.meaning.__code__
+    names = code.co_varnames[1:code.co_argcount]
+    if code.co_flags & 0x04:
+        return 3
+    return len([n for n in names if n not in (
+        "axes", "axis", "exclusive", "reverse", "descending", "location", "dtype", "shape")])
+
+
+def cases(op):
+    """Input shapes and settings on which an op is tried."""
+    if op.name == "cast":
+        return [(((2, 3),), {"dtype": d}) for d in dtypes.ALL]
+    if op.samples:
+        return list(op.samples)
+    return [((shape,) * arity(op), {}) for shape in ((2, 3), (), (1,), (0, 3), (4, 1, 2))]
+
+
+def claimed(op):
+    """The element types an op accepts."""
+    if op.name == "random_bits":
+        return (dtypes.int64,)
+    if op.lower.get("floating") or op.name == "norm2":
+        return FLOATS
+    if op.name in ONLY_BOOLEAN_OR_INTEGER:
+        return INTEGERS if "shift" in op.name else (dtypes.bool_, *INTEGERS)
+    if op.name in POSITIONS and POSITIONS[op.name] == 0:
+        return (dtypes.int64,)
+    return (*(() if op.name in NO_BOOLEAN else (dtypes.bool_,)), *INTEGERS, *FLOATS)
+
+
+def operands(op, shapes, settings, dtype, seed=0):
+    """Random operands inside the op's domain."""
+    random = np.random.default_rng(seed)
+    domain = op.domain or ((-3.0, 3.0),)
+    found = []
+    for place, shape in enumerate(shapes):
+        low, high = domain[min(place, len(domain) - 1)]
+        if POSITIONS.get(op.name) == place:
+            axis = settings.get("axis", 0)
+            length = settings.get("size") or shapes[0][axis]
+            # Without repeats along the axis, so that replacing has one meaning.
+            if op.name in ("put", "scatter"):
+                array = np.argsort(random.random(shape), axis=axis if op.name == "scatter" else 0)
+            else:
+                array = random.integers(0, length, shape)
+            found.append(ir.leaf(array.astype(np.int64), dtypes.int64))
+            continue
+        if op.name == "where" and place == 0:
+            found.append(ir.leaf(random.random(shape) < 0.5, dtypes.bool_))
+            continue
+        array = random.uniform(low, high, shape)
+        if dtype.category == dtypes.INTEGER:
+            array = np.maximum(np.round(np.abs(array)), 1 if low > 0 or not dtype.is_signed else 0)
+        if dtype is dtypes.bool_:
+            array = array > 0
+        array = dtypes.round_to(dtype, np.asarray(array).astype(dtype.array))
+        found.append(ir.leaf(array, dtype))
+    return found
+
+
+def run(*outputs: Value):
+    graph = Graph(outputs)
+    graph.verify()
+    return interpret.run(graph)
+
+
+@by_name
+def test_every_op_says_what_it_means(op):
+    assert op.doc.endswith(".") and len(op.doc) < 90
+    assert op.kind in ("elementwise", "movement", "reduction", "opaque")
+    assert (op.kind == "opaque") == ("kernel" in op.lower)
+
+
+@by_name
+def test_the_type_rule_agrees_with_the_meaning(op):
+    for dtype, (shapes, settings) in itertools.product(claimed(op), cases(op)):
+        value = op(*operands(op, shapes, settings, dtype), **settings)
+        (array,) = run(value)  # interpret refuses an array of another type or shape
+        assert array.shape == value.shape
+        assert array.dtype == value.dtype.array
+
+
+def differentiable(op):
+    return op.grad is not zero and not isinstance(op.grad, NoGradient) and op.name not in (
+        "floor_divide", "trunc_divide")
+
+
+DIFFERENTIABLE = [op for op in ALL_OPS if differentiable(op)]
+
+
+def scalar(op, values, settings, weight):
+    """A number made of the op's result, so that every element's gradient differs."""
+    result = op(*values, **settings)
+    if not result.dtype.is_floating_point:
+        return None
+    return registry["sum"](result * ir.leaf(weight(result.shape), dtypes.float64),
+                           axes=tuple(range(result.ndim)))
+
+
+def weights(shape):
+    return np.cos(np.arange(math.prod(shape)) + 1.0).reshape(shape)
+
+
+def tracked(values):
+    for value in values:
+        value.tracked = value.dtype.is_floating_point
+    return values
+
+
+def gradients(op, values, settings):
+    total = scalar(op, tracked(values), settings, weights)
+    seed = ir.full(total.shape, 1, total.dtype)
+    found = backpropagate([(total, seed)], wanted=[v for v in values if v.tracked], retain=True)
+    return [found.get(v.order) for v in values if v.tracked]
+
+
+def numeric(function, values, place, step=1e-6):
+    """Central differences of a number by each element of one operand."""
+    base = values[place].data
+    slopes = np.zeros(base.shape)
+    for index in np.ndindex(base.shape):
+        ends = []
+        for sign in (1, -1):
+            moved = base.copy()
+            moved[index] += sign * step
+            changed = list(values)
+            changed[place] = ir.leaf(moved, values[place].dtype)
+            ends.append(function(changed))
+        slopes[index] = (ends[0] - ends[1]) / (2 * step)
+    return slopes
+
+
+@pytest.mark.parametrize("op", DIFFERENTIABLE, ids=lambda op: op.name)
+def test_the_gradient_agrees_with_central_differences(op):
+    for shapes, settings in cases(op):
+        if op.name == "cast" and settings["dtype"] is not dtypes.float64:
+            continue
+        values = operands(op, shapes, settings, dtypes.float64, seed=1)
+        found = gradients(op, values, settings)
+
+        def total(changed, settings=settings):
+            return run(scalar(op, changed, settings, weights))[0].item()
+
+        wanted = [k for k, v in enumerate(values) if v.tracked]
+        for place, g in zip(wanted, found, strict=True):
+            slopes = numeric(total, values, place)
+            got = np.zeros(slopes.shape) if g is None else run(g)[0]
+            np.testing.assert_allclose(got, slopes, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("op", DIFFERENTIABLE, ids=lambda op: op.name)
+def test_the_second_derivative_agrees_with_central_differences(op):
+    shapes, settings = cases(op)[0]
+    if op.name == "cast":
+        settings = {"dtype": dtypes.float64}
+    values = operands(op, shapes, settings, dtypes.float64, seed=2)
+
+    def slope_sum(changed):
+        """A number made of all first derivatives."""
+        parts = [g for g in gradients(op, changed, settings) if g is not None]
+        total = None
+        for part in parts:
+            weighed = registry["sum"](
+                part * ir.leaf(np.sin(np.arange(part.data.size if part.data is not None else
+                                                math.prod(part.shape)) + 0.5).reshape(part.shape),
+                               dtypes.float64), axes=tuple(range(part.ndim)))
+            total = registry["reshape"](weighed, shape=()) if total is None else (
+                total + registry["reshape"](weighed, shape=()))
+        return total
+
+    total = slope_sum(values)
+    if not total.tracked:
+        # A linear op: its slopes must not change at all.
+        for place, value in enumerate(values):
+            if value.tracked:
+                slopes = numeric(lambda c: run(slope_sum(c))[0].item(), values, place)
+                np.testing.assert_allclose(slopes, 0, atol=1e-5)
+        return
+    found = backpropagate([(total, ir.full((), 1, total.dtype))],
+                          wanted=[v for v in values if v.tracked], retain=True)
+    for place, value in enumerate(values):
+        if not value.tracked:
+            continue
+        slopes = numeric(lambda c: run(slope_sum(c))[0].item(), values, place)
+        g = found.get(value.order)
+        got = np.zeros(slopes.shape) if g is None else run(g)[0]
+        np.testing.assert_allclose(got, slopes, rtol=5e-4, atol=5e-5)
+
+
+SPECIAL = np.array([
+    0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.5, -2.5, 1e-45, -1e-45, 1e-38, 1e-39, 3.4e38, -3.4e38,
+    1e-7, 88.0, 89.0, -88.0, -104.0, 20.0, -20.0, 3.14159265, 1e5, math.inf, -math.inf, math.nan,
+], np.float32)
+
+TORCH_NAMES = {
+    "bit_and": "bitwise_and", "bit_or": "bitwise_or", "bit_xor": "bitwise_xor",
+    "bit_not": "bitwise_not", "shift_left": "bitwise_left_shift",
+    "shift_right": "bitwise_right_shift", "div": "true_divide", "copy": "clone",
+}
+ELEMENTWISE = [op for op in ALL_OPS if op.kind == "elementwise" and op.name not in (
+    "cast", "overwrite", "clamp", "clamp_low", "clamp_high", "where", "trunc_divide")
+    and op.name not in ONLY_BOOLEAN_OR_INTEGER]
+
+
+@pytest.mark.parametrize("op", ELEMENTWISE, ids=lambda op: op.name)
+@pytest.mark.parametrize("dtype", [dtypes.float32, dtypes.float64], ids=lambda d: d.name)
+def test_special_values_agree_with_pytorch(op, dtype):
+    torch = pytest.importorskip("torch")
+    special = SPECIAL.astype(dtype.array)
+    if arity(op) == 2:
+        grids = np.meshgrid(special, special, indexing="ij")
+        arrays = [np.ascontiguousarray(g.reshape(-1)) for g in grids]
+        if op.name in ("fmod", "remainder"):
+            # PyTorch gives NaN where the quotient overflows; the C library's fmod is exact there.
+            usual = ~((arrays[1] != 0) & (np.abs(arrays[1]) < 1e-37))
+            arrays = [a[usual] for a in arrays]
+    else:
+        arrays = [special]
+    (got,) = run(op(*(ir.leaf(a, dtype) for a in arrays)))
+    expected = getattr(torch, TORCH_NAMES.get(op.name, op.name))(
+        *(torch.from_numpy(a) for a in arrays)).numpy()
+    # Where PyTorch's own rounding decides (huge arguments), neighbours are as good.
+    rtol = 3e-6 if dtype is dtypes.float32 else 1e-12
+    np.testing.assert_allclose(got, expected, rtol=rtol, atol=np.finfo(dtype.array).tiny * 4)
+    if op.name in ("neg", "copy", "mul", "div", "sqrt", "sin", "floor", "ceil", "trunc", "round"):
+        known = ~np.isnan(expected)
+        np.testing.assert_array_equal(np.signbit(got)[known], np.signbit(expected)[known])
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=lambda d: d.name)
+def test_float_results_are_close_to_float64(dtype):
+    """Each elementwise op in each floating type, against its own meaning in float64."""
+    epsilon = dtypes.finfo(dtype).eps
+    for op in ELEMENTWISE:
+        if op.name in ("floor_divide", "remainder", "fmod", "sign", "floor", "ceil", "trunc",
+                       "round") or op.lower.get("to"):
+            continue
+        values = operands(op, ((50,),) * arity(op), {}, dtype, seed=3)
+        wide = [ir.leaf(v.data.astype(np.float64), dtypes.float64) for v in values]
+        (got,), (expected,) = run(op(*values)), run(op(*wide))
+        if got.dtype == np.bool_:
+            np.testing.assert_array_equal(got, expected)
+            continue
+        error = np.abs(got.astype(np.float64) - expected)
+        allowed = 4 * epsilon * np.maximum(np.abs(expected), 1e-3)
+        assert (error <= allowed).all(), f"{op.name}: {error.max()}"
+
+
+def test_the_table_of_ops_names_every_op(capsys):
+    ops.__dict__  # the package is loaded
+    from lampion.ops.__main__ import main
+
+    main()
+    text = capsys.readouterr().out
+    for op in ALL_OPS:
+        assert f" {op.name} " in text
