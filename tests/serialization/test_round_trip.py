@@ -46,8 +46,8 @@ def same(a, b):
         return same(a.real, b.real) and same(a.imag, b.imag)
     if isinstance(a, dict):
         return len(a) == len(b) and all(
-            same(k, l) and same(v, w)
-            for (k, v), (l, w) in zip(a.items(), b.items(), strict=True))
+            same(k, other) and same(v, w)
+            for (k, v), (other, w) in zip(a.items(), b.items(), strict=True))
     if isinstance(a, (set, frozenset)):
         return len(a) == len(b) and all(any(same(x, y) for y in b) for x in a)
     if isinstance(a, (list, tuple)):

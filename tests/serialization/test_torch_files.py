@@ -1,5 +1,6 @@
 """PyTorch's own files, both generations: read without running anything in them."""
 
+import contextlib
 import io
 import os
 import pickle
@@ -244,10 +245,8 @@ def test_damage_never_does_more_than_raise(new):
         damaged = bytearray(whole)
         for _ in range(chance.choice([1, 1, 3])):
             damaged[chance.randrange(len(whole))] ^= chance.randrange(1, 256)
-        try:
+        with contextlib.suppress(RuntimeError):
             load(bytes(damaged))
-        except RuntimeError:
-            pass
     for length in sorted(chance.sample(range(len(whole)), 100)):
         with pytest.raises(RuntimeError):
             load(whole[:length])

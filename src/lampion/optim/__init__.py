@@ -1,5 +1,7 @@
 """Optimizers and learning-rate schedules, under PyTorch's names."""
 
+from lampion.optim import lr_scheduler as lr_scheduler
+from lampion.optim import optimizer as optimizer
 from lampion.optim.adadelta import Adadelta
 from lampion.optim.adafactor import Adafactor
 from lampion.optim.adagrad import Adagrad
@@ -17,5 +19,5 @@ from lampion.optim.sgd import SGD
 
 __all__ = [
     "ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax",
-    "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop",
+    "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "lr_scheduler",
 ]

@@ -190,6 +190,11 @@ class Optimizer:
         self._scheduled = False  # a learning-rate scheduler watches this optimizer
         self._opt_called = False  # step() ran since the scheduler came
 
+    def watch_order(self) -> None:
+        """Note that a schedule has come, which warns when it is stepped before the optimizer."""
+        if not self._scheduled:
+            self._scheduled, self._opt_called = True, False
+
     # -- The two methods an optimizer is made of ------------------------------------------------
 
     def init(self, parameter: Tensor, group: Group) -> State:

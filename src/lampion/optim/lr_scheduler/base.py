@@ -187,10 +187,10 @@ class _LRScheduler(LRScheduler):
 class FactorScheduler(LRScheduler):
     """A schedule that multiplies the learning rates by a factor at some of its steps.
 
-    Subclasses define `factor()`, and `total_factor()` for a jump to a given epoch.
+    Subclasses define `step_factor()`, and `total_factor()` for a jump to a given epoch.
     """
 
-    def factor(self) -> float | None:
+    def step_factor(self) -> float | None:
         """Return what the present rates are multiplied by at `last_epoch`; None for nothing."""
         raise NotImplementedError
 
@@ -200,7 +200,7 @@ class FactorScheduler(LRScheduler):
 
     def get_lr(self) -> Rates:
         self._warn_outside_step()
-        factor = self.factor()
+        factor = self.step_factor()
         if factor is None:
             return values_of(self.optimizer, "lr")
         return [group["lr"] * factor for group in self.optimizer.param_groups]

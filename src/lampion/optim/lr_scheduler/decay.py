@@ -104,7 +104,7 @@ class StepLR(FactorScheduler):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def factor(self) -> float | None:
+    def step_factor(self) -> float | None:
         due = self.last_epoch != 0 and self.last_epoch % self.step_size == 0
         return self.gamma if due else None
 
@@ -123,7 +123,7 @@ class MultiStepLR(FactorScheduler):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def factor(self) -> float | None:
+    def step_factor(self) -> float | None:
         if self.last_epoch not in self.milestones:
             return None
         return self.gamma ** self.milestones[self.last_epoch]
@@ -147,20 +147,99 @@ class ConstantLR(FactorScheduler):
         if factor > 1.0 or factor < 0:
             raise ArgumentError(f"factor={factor}",
                                 why="Constant multiplicative factor expected to be between 0 and 1")
-        self.__dict__["factor"] = factor
+        self.factor = factor
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> Rates:
-        self._warn_outside_step()
-        share = self.__dict__["factor"]
-        factor = {0: share, self.total_iters: 1.0 / share if share else None}.get(self.last_epoch)
+    def step_factor(self) -> float | None:
         if self.last_epoch == 0:
-            factor = share
-        if factor is None:
-            return values_of(self.optimizer, "lr")
-        return [group["lr"] * factor for group in self.optimizer.param_groups]
+            return self.factor
+        return 1.0 / self.factor if self.last_epoch == self.total_iters else None
 
     def total_factor(self) -> float:
-        share = self.__dict__["factor"]
-        return share + (self.last_epoch >= self.total_iters) * (1 - share)
+        return self.factor + (self.last_epoch >= self.total_iters) * (1 - self.factor)
+
+
+class LinearLR(FactorScheduler):
+    """Goes from start_factor to end_factor of the initial rate along a line.
+
+    Args:
+        start_factor: share of the initial rate at the beginning, above 0, at most 1.
+        end_factor: share at the end, 0 to 1.
+        total_iters: number of steps from one to the other.
+
+    Example:
+        >>> import lampion as torch
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 0.5, total_iters=2)
+        >>> optimizer.step()
+        >>> schedule.step()
+        >>> schedule.get_last_lr()
+        [0.75]
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0,
+        total_iters: int = 5, last_epoch: int = -1,
+    ) -> None:
+        if start_factor > 1.0 or start_factor <= 0:
+            raise ArgumentError(f"start_factor={start_factor}", why="Starting multiplicative "
+                                "factor expected to be greater than 0 and less or equal to 1")
+        if end_factor > 1.0 or end_factor < 0:
+            raise ArgumentError(f"end_factor={end_factor}", why="Ending multiplicative factor "
+                                "expected to be between 0 and 1")
+        self.start_factor = start_factor
+        self.end_factor = end_factor
+        self.total_iters = total_iters
+        super().__init__(optimizer, last_epoch)
+
+    def step_factor(self) -> float | None:
+        if self.last_epoch == 0:
+            return self.start_factor
+        if self._is_initial or self.last_epoch > self.total_iters:
+            return None
+        rise = self.end_factor - self.start_factor
+        return 1.0 + rise / (
+            self.total_iters * self.start_factor + (self.last_epoch - 1) * rise)
+
+    def total_factor(self) -> float:
+        rise = self.end_factor - self.start_factor
+        done = min(self.total_iters, self.last_epoch)
+        return self.start_factor + rise * done / self.total_iters
+
+
+class ExponentialLR(FactorScheduler):
+    """Multiplies by gamma at every step."""
+
+    def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
+        self.gamma = gamma
+        super().__init__(optimizer, last_epoch)
+
+    def step_factor(self) -> float | None:
+        return None if self._is_initial else self.gamma
+
+    def total_factor(self) -> float:
+        return self.gamma**self.last_epoch
+
+
+class PolynomialLR(FactorScheduler):
+    """lr = initial lr * (1 - epoch / total_iters) ** power, and 0 after total_iters steps."""
+
+    def __init__(
+        self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0,
+        last_epoch: int = -1,
+    ) -> None:
+        self.total_iters = total_iters
+        self.power = power
+        super().__init__(optimizer, last_epoch)
+
+    def step_factor(self) -> float | None:
+        if self._is_initial or self.last_epoch > self.total_iters:
+            return None
+        left = 1.0 - self.last_epoch / self.total_iters
+        before = 1.0 - (self.last_epoch - 1) / self.total_iters
+        return (left / before) ** self.power
+
+    def total_factor(self) -> float:
+        done = min(self.total_iters, self.last_epoch)
+        return (1.0 - done / self.total_iters) ** self.power
