@@ -26,6 +26,11 @@ class TestNumPy:
         x.mul_(5).add_(1)
         assert array.tolist() == [6.0, 1.0, 1.0]
 
+    def test_memory_outlives_the_tensor(self, torch):
+        array = (torch.arange(50_000.0) * 2).numpy()
+        others = [np.full(50_000, -7, np.float32) for _ in range(5)]  # take freed memory
+        assert array.tolist() == list(range(0, 100_000, 2)) and len(others) == 5
+
     def test_views_of_shared_memory(self, torch):
         array = np.arange(6, dtype=np.float32).reshape(2, 3)
         x = torch.from_numpy(array)

@@ -39,9 +39,10 @@ from .ir import Value, mode, origin, registry
 class Export:
     """Memory lent to NumPy: lives as long as an array outside looks at it."""
 
-    __slots__ = ("__array_interface__", "__weakref__")
+    __slots__ = ("__array_interface__", "array", "__weakref__")
 
     def __init__(self, array: np.ndarray):
+        self.array = array  # the interface names an address and does not keep it alive
         self.__array_interface__ = array.__array_interface__
 
 
@@ -561,8 +562,8 @@ class Tensor(TensorBase):
 
     def _number(self, kind: str) -> Any:
         if math.prod(self._shape) != 1:
-            raise StateError(f"only one element tensors can be converted to Python scalars: this "
-                             f"one has shape {shape_text(self._shape)}", fix="x.tolist()")
+            raise ArgumentError(f"only one element tensors can be converted to Python scalars: "
+                                f"this one has shape {shape_text(self._shape)}", fix="x.tolist()")
         return self.item()
 
     def __bool__(self) -> bool:
@@ -723,10 +724,10 @@ class Tensor(TensorBase):
     def resize_(self, *size: Any, memory_format: Any = None) -> Any:
         """Give the tensor itself another size; what is new is zero."""
         target = shapes.shape_argument(size, "resize_")
-        if tuple(target) == tuple(self._shape):
-            return self
         if self._tracked:
             raise StateError("cannot resize variables that require grad")
+        if tuple(target) == tuple(self._shape):
+            return self
         flat = np.zeros(math.prod(target), self._dtype.array)
         old = self._read().reshape(-1)[:flat.size]
         flat[:old.size] = old
@@ -747,7 +748,11 @@ class Tensor(TensorBase):
         return self
 
     def __copy__(self) -> Any:
-        return self.as_subclass(type(self))
+        made = self.detach().as_subclass(type(self))
+        if self._tracked:
+            made._become_leaf()
+        made.__dict__.update(self.__dict__)
+        return made
 
     def __deepcopy__(self, memo: dict) -> Any:
         if id(self) in memo:
