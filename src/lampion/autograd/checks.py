@@ -79,7 +79,7 @@ def gradcheck(
         )
     if not check_backward_ad:
         raise ArgumentError("gradcheck: check_backward_ad=False leaves nothing to check")
-    arguments = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    arguments = _as_tuple(inputs)
     try:
         _check(func, arguments, eps, atol, rtol, nondet_tol, check_grad_dtypes)
     except GradcheckError:
@@ -129,13 +129,11 @@ def gradgradcheck(
         >>> torch.autograd.gradgradcheck(lambda x: (x ** 3).sum(), x)
         True
     """
-    arguments = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    arguments = _as_tuple(inputs)
     if grad_outputs is None:
         vectors = tuple(_uneven(output) for output in _differentiable(func(*arguments)))
     else:
-        vectors = (
-            tuple(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else (grad_outputs,)
-        )
+        vectors = _as_tuple(grad_outputs)
 
     def gradient(*both: Any) -> tuple[Tensor, ...]:
         point, directions = both[: len(arguments)], both[len(arguments) :]

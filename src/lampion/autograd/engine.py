@@ -11,6 +11,7 @@ from ..grad import backpropagate
 from ..ir import Value, full, mode, origin, registry
 
 TensorOrTensors = TensorBase | Sequence[TensorBase]
+Gradients = TensorBase | Sequence[TensorBase | None] | None
 
 
 def _as_tuple(x) -> tuple:
@@ -82,7 +83,7 @@ def run(seeds, wanted=None, retain=False, create_graph=False, deliver=None):
 
 
 def backward(
-    tensors: TensorOrTensors, grad_tensors: TensorOrTensors | None = None,
+    tensors: TensorOrTensors, grad_tensors: Gradients = None,
     retain_graph: bool | None = None, create_graph: bool = False,
     inputs: TensorOrTensors | None = None,
 ) -> None:
@@ -143,7 +144,7 @@ def _accumulate_non_leaf(tensor: TensorBase, g: Value) -> None:
 
 def grad(
     outputs: TensorOrTensors, inputs: TensorOrTensors,
-    grad_outputs: TensorOrTensors | None = None, retain_graph: bool | None = None,
+    grad_outputs: Gradients = None, retain_graph: bool | None = None,
     create_graph: bool = False, only_inputs: bool = True, allow_unused: bool | None = None,
     is_grads_batched: bool = False, materialize_grads: bool = False,
 ) -> tuple:

@@ -14,9 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from lampion.autograd.engine import grad
 from lampion.autograd.modes import enable_grad, is_grad_enabled, set_grad_enabled
 from lampion.base import TensorBase as Tensor
+from lampion.base import call
 from lampion.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -25,7 +28,7 @@ from lampion.errors import (
     UnsupportedError,
     shape_text,
 )
-from lampion.functions.shape import stack
+from lampion.ir import registry
 
 Tensors = tuple[Tensor, ...]
 STRATEGIES = ("reverse-mode", "forward-mode")
@@ -369,13 +372,17 @@ def _rows(output: Tensor, inputs: Tensors, create_graph: bool, strict: bool) -> 
     if not count:
         return tuple(x.new_zeros(shape) for x, shape in zip(inputs, shapes))
     # A one-hot vector per row instead of output[row]: every pass is then the same program.
-    one_hot = output.detach().new_zeros((count, count)).fill_diagonal_(1)
+    one_hot = output.detach().new_tensor(np.eye(count))
     rows = [
         _gradients((output,), inputs, (one_hot[row].reshape(output.shape),), create_graph, strict,
                    retain_graph=True)
         for row in range(count)
     ]
-    return tuple(stack(column).reshape(shape) for column, shape in zip(zip(*rows), shapes))
+    columns = [tuple(row.reshape(-1) for row in column) for column in zip(*rows)]
+    return tuple(
+        call(registry["concat"], column, {"axis": 0}, label="stack").reshape(shape)
+        for column, shape in zip(columns, shapes)
+    )
 
 
 def _given_back(tensors: Tensors, several: bool, create_graph: bool) -> Any:
