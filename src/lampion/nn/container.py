@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections import OrderedDict
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
-from itertools import chain, groupby
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from lampion import errors
@@ -83,7 +83,7 @@ class Sequential(_Row):
         super().__init__()
         named = len(args) == 1 and isinstance(args[0], OrderedDict)
         for name, module in args[0].items() if named else enumerate(args):
-            self.add_module(name if named else str(name), module)
+            self.add_module(str(name), module)
 
     def forward(self, input: Any) -> Any:
         """Run the modules in their order."""
@@ -174,7 +174,7 @@ class ModuleList(_Row):
         return self.extend(modules)
 
     def __add__(self, other: Iterable[Module]) -> ModuleList:
-        return ModuleList(chain(self, other))
+        return ModuleList().extend(self).extend(other)
 
     def __repr__(self) -> str:
         lines = []

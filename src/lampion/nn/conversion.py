@@ -36,9 +36,11 @@ class ConversionMethods:
                 if gradient is not None:
                     parameter.grad = fn(gradient)
         for name, buffer in self._buffers.items():
+            if buffer is None:
+                continue
             if is_lazy(buffer):
                 buffer.data = fn(buffer.data)
-            elif buffer is not None:
+            else:
                 self._buffers[name] = fn(buffer)
         return self
 

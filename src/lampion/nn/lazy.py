@@ -133,10 +133,11 @@ class _LazyConv(LazyModuleMixin):
     def _forget_shapes(
         self, out_channels: int, bias: bool, device: Any, dtype: Any
     ) -> None:
-        self.weight = UninitializedParameter(device=device, dtype=dtype)
-        self.out_channels = out_channels
+        module: Any = self
+        module.weight = UninitializedParameter(device=device, dtype=dtype)
+        module.out_channels = out_channels
         if bias:
-            self.bias = UninitializedParameter(device=device, dtype=dtype)
+            module.bias = UninitializedParameter(device=device, dtype=dtype)
 
     def reset_parameters(self) -> None:
         module: Any = self

@@ -34,8 +34,9 @@ class Parameter(Tensor):
             memo[id(self)] = type(self)(self.detach().clone(), self.requires_grad)
         return memo[id(self)]
 
-    def __repr__(self, **options: Any) -> str:
-        return "Parameter containing:\n" + self.as_subclass(Tensor).__repr__(**options)
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
+        text = self.as_subclass(Tensor).__repr__(tensor_contents=tensor_contents)
+        return f"Parameter containing:\n{text}"
 
 
 class Buffer(Tensor):
@@ -54,11 +55,11 @@ class Buffer(Tensor):
         buffer.persistent = persistent
         return buffer
 
-    def __repr__(self, **options: Any) -> str:
-        return self.as_subclass(Tensor).__repr__(**options)
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
+        return self.as_subclass(Tensor).__repr__(tensor_contents=tensor_contents)
 
 
-class _Uninitialized:
+class _Uninitialized(Tensor):
     """A tensor of a lazy layer: its element type is known, its shape is not yet."""
 
     __slots__ = ()  # adds no memory, so that the class of an object can change
@@ -66,7 +67,7 @@ class _Uninitialized:
 
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Give it a shape, and memory that is still to be set."""
-        dtype = self.data.dtype if dtype is None else dtype  # type: ignore[has-type]
+        dtype = self.data.dtype if dtype is None else dtype
         self.data = creation.empty(tuple(shape), device=device, dtype=dtype)
         self.__class__ = self.cls_to_become
 
@@ -85,11 +86,11 @@ class _Uninitialized:
             why="a lazy layer gives its parameters values at its first input",
             fix="call the layer once with an input before this")
 
-    def __repr__(self, **options: Any) -> str:
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
         return f"<{type(self).__name__}>"
 
 
-class UninitializedParameter(_Uninitialized, Parameter):
+class UninitializedParameter(_Uninitialized, Parameter):  # type: ignore[misc]
     """The parameter of a lazy layer before its first input.
 
     Args:
@@ -113,7 +114,7 @@ class UninitializedParameter(_Uninitialized, Parameter):
         return type(self), (self.requires_grad, None, self.dtype)
 
 
-class UninitializedBuffer(_Uninitialized, Buffer):
+class UninitializedBuffer(_Uninitialized, Buffer):  # type: ignore[misc]
     """The buffer of a lazy layer before its first input.
 
     Args:

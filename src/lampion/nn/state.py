@@ -36,7 +36,8 @@ class IncompatibleKeys(NamedTuple):
         return (f"_IncompatibleKeys(missing_keys={self.missing_keys!r}, "
                 f"unexpected_keys={self.unexpected_keys!r})")
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        return repr(self)
 
 
 _IncompatibleKeys = IncompatibleKeys  # PyTorch's name

@@ -284,7 +284,7 @@ def _check_kept(what: str, before: Tensor, after: Any, shape: bool = True) -> No
     if not isinstance(after, Tensor):
         raise errors.ArgumentError(
             f"{what} must return a tensor. Got {type(after).__name__}.")
-    kinds = [("dtype", before.dtype, after.dtype)]
+    kinds: list[tuple[str, Any, Any]] = [("dtype", before.dtype, after.dtype)]
     if shape:
         kinds.append(("shape", before.shape, after.shape))
     for kind, old, new in kinds:
