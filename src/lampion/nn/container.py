@@ -150,7 +150,7 @@ class ModuleList(_Row):
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return type(self)(list(self._modules.values())[index])
+            return type(self)(list(self)[index])
         return self._modules[self._name_at(index)]
 
     def insert(self, index: int, module: Module) -> None:

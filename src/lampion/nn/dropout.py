@@ -27,7 +27,9 @@ class _Dropout(Module):
         super().__init__()
         if p < 0 or p > 1:
             raise errors.ArgumentError(
-                f"dropout probability has to be between 0 and 1, but got {p}")
+                f"dropout probability has to be between 0 and 1, but got {p}",
+                why="p is the share of elements that are left out",
+                fix=f"p={p / 100}" if 1 < p <= 100 else "p=0.5")
         self.p = p
         self.inplace = inplace
 

@@ -90,10 +90,6 @@ class GlobalHooks:
         self.buffer_registration: OrderedDict[int, Callable] = OrderedDict()
         self.module_registration: OrderedDict[int, Callable] = OrderedDict()
 
-    def any_call_hook(self) -> bool:
-        """Say whether a call of a module has to look at these hooks at all."""
-        return bool(self.forward or self.forward_pre or self.backward or self.backward_pre)
-
 
 GLOBAL = GlobalHooks()
 

@@ -73,12 +73,14 @@ class Module(TreeMethods, StateMethods, HookMethods, ConversionMethods):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; every subclass defines it, and is called as `module(...)`."""
         raise errors.UnsupportedError(
-            f'Module [{type(self).__name__}] is missing the required "forward" function')
+            f'Module [{type(self).__name__}] is missing the required "forward" function',
+            fix="def forward(self, x): ... in the class; mind the spelling and the indentation")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
             if (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks
-                    or self._backward_pre_hooks or GLOBAL.any_call_hook()):
+                    or self._backward_pre_hooks or GLOBAL.forward or GLOBAL.forward_pre
+                    or GLOBAL.backward or GLOBAL.backward_pre):
                 return self._call_with_hooks(args, kwargs)
             return self.forward(*args, **kwargs)
         except errors.LampionError as error:
@@ -166,7 +168,8 @@ class Module(TreeMethods, StateMethods, HookMethods, ConversionMethods):
     def _check_ready(self, dictionary: str, kind: str) -> None:
         if dictionary not in self.__dict__:
             raise errors.MissingAttributeError(
-                f"cannot assign {kind} before Module.__init__() call",
+                f"{type(self).__name__}: cannot assign {kind} before Module.__init__() call",
+                why="Module.__init__ makes the places where parameters and modules are kept",
                 fix="super().__init__() as the first line of __init__")
 
     def _check_name(self, name: Any, kind: str, own: dict) -> None:
@@ -218,7 +221,9 @@ class Module(TreeMethods, StateMethods, HookMethods, ConversionMethods):
         if value is not None and name in self.__dict__.get(dictionary, ()):
             raise errors.ArgumentTypeError(
                 f"cannot assign '{_type_name(value)}' as {kind} '{name}' "
-                f"({wanted} or None expected)")
+                f"({wanted} or None expected)",
+                fix="nn.Parameter(tensor), or copy_() under torch.no_grad() to keep the parameter"
+                if kind == "parameter" else None)
 
     def _assign_buffer(self, name: str, value: Any) -> None:
         if value is not None and not isinstance(value, Tensor):

@@ -158,7 +158,8 @@ class StateMethods:
             text = "\n\t".join(problems)
             raise errors.StateDictError(
                 f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{text}",
-                fix=_close_names(keys) if strict else None,
+                why="the keys and shapes of a checkpoint must be those of the module",
+                fix=(_close_names(keys) if strict else None) or _advice(keys, problems),
             )
         return keys
 
@@ -306,6 +307,16 @@ def _key_problems(keys: IncompatibleKeys) -> list[str]:
             listed = ", ".join(f'"{name}"' for name in names)
             problems.append(f"{title} key(s) in state_dict: {listed}. ")
     return problems
+
+
+def _advice(keys: IncompatibleKeys, problems: list[str]) -> str:
+    """Say what to do about keys without a similar name, or about shapes."""
+    if any(problem.startswith("size mismatch") for problem in problems):
+        return ("the sizes of the checkpoint when the model is made, or del state[key] and "
+                "strict=False")
+    if len(keys.missing_keys) == 0:
+        return "load_state_dict(state, strict=False) to ignore what is unexpected"
+    return "load_state_dict(state, strict=False) to keep the present values of what is missing"
 
 
 def _close_names(keys: IncompatibleKeys) -> str | None:
