@@ -99,15 +99,17 @@ def check(name, *args, order=2, dtypes=("float64", "float32"), reference=None, r
     Args:
         name: the function's name in `nn.functional`.
         args, settings: NumPy arrays stand for tensors; floating ones want gradients.
-        order: how many times to differentiate (0 for not at all).
+        order: how many times to differentiate (0 for not at all); float32 once at most.
         reference: PyTorch's function where its name or place differs.
         rtol: relative tolerance for float64; PyTorch keeps some of its constants in float32.
     """
     for dtype in dtypes:
         cast = [_cast(value, dtype) for value in args]
         cast_settings = {key: _cast(value, dtype) for key, value in settings.items()}
-        ours = run(lampion, F, name, cast, cast_settings, order > 0, order)
-        theirs = run(torch, TF, reference or name, cast, cast_settings, order > 0, order)
+        # Second gradients are compared where they are exact.
+        depth = order if dtype == "float64" else min(order, 1)
+        ours = run(lampion, F, name, cast, cast_settings, order > 0, depth)
+        theirs = run(torch, TF, reference or name, cast, cast_settings, order > 0, depth)
         compare(ours, theirs, dtype, rtol)
 
 

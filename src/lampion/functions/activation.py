@@ -16,9 +16,8 @@ from lampion.functions import random
 from lampion.functions.checks import axis, require_floating, require_tensor, source, store
 
 if TYPE_CHECKING:
-    from lampion.tensor import Tensor
-
     from lampion.dtypes import dtype as DType
+    from lampion.tensor import Tensor
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lampion import errors
 from lampion.functions import creation
 from lampion.functions.activation import softmax
-from lampion.functions.checks import require_same_dtype, require_tensor
+from lampion.functions.checks import dtype_name, require_same_dtype, require_tensor
 from lampion.functions.dropout import dropout
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def causal_mask(queries: int, keys: int) -> Tensor:
 
 
 def _masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
-    if str(mask.dtype).endswith("bool"):
+    if dtype_name(mask) == "bool":
         scores = scores.masked_fill(~mask, float("-inf"))
     else:
         scores = scores + mask
@@ -99,9 +99,7 @@ def _check(
             why="Explicit attn_mask should not be set when is_causal=True",
             fix="attn_mask & causal mask, combined by hand",
         )
-    if mask is not None and not (
-        str(mask.dtype).endswith("bool") or mask.dtype == query.dtype
-    ):
+    if mask is not None and dtype_name(mask) != "bool" and mask.dtype != query.dtype:
         raise errors.DTypeError(
             f"{function}: attn_mask is {mask.dtype}",
             why=f"a mask is torch.bool (True: may look) or of the query's dtype, {query.dtype} "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +13,15 @@ from lampion import base, errors
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
+
+
+# How to write a conversion to a dtype.
+CONVERSIONS = {"float32": "float", "float64": "double", "float16": "half", "bfloat16": "bfloat16"}
+
+
+def dtype_name(tensor: Tensor) -> str:
+    """Return the dtype's name without its library: `float32`."""
+    return str(tensor.dtype).rsplit(".", 1)[-1]
 
 
 def require_tensor(function: str, name: str, value: object) -> None:
@@ -35,10 +45,12 @@ def require_same_dtype(function: str, **tensors: Tensor | None) -> None:
     first_name, first = given[0]
     for name, value in given[1:]:
         if value.dtype != first.dtype:
+            # NumPy's numbers are float64 and those of images uint8; a model's are float32.
+            method = CONVERSIONS.get(dtype_name(value))
             raise errors.DTypeError(
                 f"{function}: `{first_name}` is {first.dtype} but `{name}` is {value.dtype}",
                 why="all operands must have the same dtype; nothing is converted silently",
-                fix=f"{first_name}.to({name}.dtype)",
+                fix=f"{first_name}.{method}()" if method else f"{first_name}.to({name}.dtype)",
             )
 
 
@@ -53,40 +65,47 @@ def require_same_shape(
     if prediction.shape == target.shape:
         return
     same_count = prediction.numel() == target.numel()
+    text = errors.shape_text
+    pairs = _broadcast(prediction.shape, target.shape)
     raise errors.ShapeError(
-        f"{function}: input is {errors.shape_text(prediction.shape)} but {name} is "
-        f"{errors.shape_text(target.shape)}",
-        why=f"each number of the input needs its own {name}; broadcasting would compare "
-        "every one with every other",
-        fix=f"{name}.view_as(input)" if same_count else f"{name}.expand_as(input), if meant so",
+        f"{function}: input is {text(prediction.shape)} but {name} is {text(target.shape)}",
+        why=f"each number of the input needs its own {name}"
+        + (f"; broadcasting would silently make {text(pairs)} pairs of them" if pairs else ""),
+        fix=_shape_fix(prediction, name) if same_count else f"{name}.expand_as(input), if meant so",
     )
+
+
+def _shape_fix(prediction: Tensor, name: str) -> str:
+    # A last layer with one output gives (N, 1); labels are (N).
+    lone = prediction.dim() > 1 and prediction.shape[-1] == 1
+    return f"{name}.view_as(input)" + (", or input.squeeze(-1)" if lone else "")
+
+
+def _broadcast(first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]:
+    """Return the shape to which both broadcast, () when they do not."""
+    try:
+        return np.broadcast_shapes(tuple(first), tuple(second))
+    except ValueError:
+        return ()
 
 
 def sizes(function: str, name: str, value: int | Sequence[int], count: int) -> tuple[int, ...]:
     """Return `value` as `count` whole numbers; one number stands for all axes."""
-    if isinstance(value, (list, tuple)):
-        numbers = tuple(value)
-        if len(numbers) == 1:
-            numbers = numbers * count
-    else:
-        numbers = (value,) * count
+    numbers: Any = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    if len(numbers) == 1:
+        numbers = numbers * count
     if len(numbers) != count:
         raise errors.ShapeError(
             f"{function}: {name}={value!r} has {len(numbers)} numbers",
             why=f"there are {count} spatial axes: give one number for all of them, or {count}",
         )
-    for number in numbers:
-        # bool is an int in Python, but `stride=True` is a mistake.
-        if isinstance(number, bool) or not isinstance(number, int):
-            try:
-                numbers = tuple(n.__index__() for n in numbers)
-            except AttributeError:
-                raise errors.ArgumentTypeError(
-                    f"{function}: {name}={value!r}", why=f"{name} must be whole numbers",
-                    fix=f"{name}={_whole(value)}",
-                ) from None
-            break
-    return numbers
+    # bool is an int in Python, but `stride=True` is a mistake.
+    if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in numbers):
+        raise errors.ArgumentTypeError(
+            f"{function}: {name}={value!r}", why=f"{name} must be whole numbers",
+            fix=f"{name}={_whole(value)}",
+        )
+    return tuple(operator.index(n) for n in numbers)
 
 
 def _whole(value: object) -> str:

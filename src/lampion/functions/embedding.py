@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lampion import errors
 from lampion.autograd import no_grad
 from lampion.functions import creation
-from lampion.functions.checks import known_values, require_tensor
+from lampion.functions.checks import dtype_name, known_values, require_tensor
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -33,7 +33,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         [[0, 1, 0], [1, 0, 0]]
     """
     require_tensor("one_hot", "tensor", tensor)
-    if not _is(tensor, "int64"):
+    if dtype_name(tensor) != "int64":
         raise errors.DTypeError(
             f"one_hot: tensor is {tensor.dtype}, {errors.shape_text(tensor.shape)}",
             why="one_hot is only applicable to index tensor of type LongTensor (torch.int64)",
@@ -68,14 +68,10 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     return (tensor.unsqueeze(-1) == classes).long()
 
 
-def _is(tensor: Tensor, *names: str) -> bool:
-    return str(tensor.dtype).rsplit(".", 1)[-1] in names
-
-
 def _check_table(function: str, input: Tensor, weight: Tensor) -> None:
     require_tensor(function, "input", input)
     require_tensor(function, "weight", weight)
-    if not _is(input, "int64", "int32"):
+    if dtype_name(input) not in ("int64", "int32"):
         raise errors.DTypeError(
             f"{function}: input (the indices) is {input.dtype}, "
             f"{errors.shape_text(input.shape)}",

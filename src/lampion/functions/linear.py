@@ -65,8 +65,8 @@ def _check_linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
         raise errors.ShapeError(
             f"linear: input is {text(input.shape)} but weight is {text(weight.shape)} (out x in); "
             "mat1 and mat2 shapes cannot be multiplied",
-            why=f"the layer takes {features} features along the last axis, the input has "
-            f"{input.shape[-1]}",
+            why=f"the layer takes in_features={features} numbers along the last axis, the input "
+            f"has {input.shape[-1]}",
             fix=fix,
         )
     if bias is not None and weight.dim() == 2 and tuple(bias.shape) not in (

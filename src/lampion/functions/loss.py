@@ -346,20 +346,21 @@ def gaussian_nll_loss(
     reduction = legacy_reduction(None, None, reduction)
     _pair("gaussian_nll_loss", input, target)
     if isinstance(var, (int, float)):
+        variance = input.new_full((1,) * input.dim(), var)
         negative = var < 0
-        var = input.detach() * 0 + var if not negative else input
     else:
+        variance = _variance_axes(input, var)
         negative = bool((var.detach() < 0).any())
-        var = _variance_axes(input, var)
     if negative:
         raise errors.ArgumentError(
             "gaussian_nll_loss: var has negative entry/entries",
             why="a variance is never negative", fix="var=log_variance.exp(), or var=softplus(raw)",
         )
     # PyTorch limits the value only: the gradient passes where the limit holds, too.
-    var = var + (var.detach().clamp(min=eps) - var.detach())
+    value = variance.detach()
+    variance = variance + (value.clamp(min=eps) - value)
     difference = input - target
-    loss = 0.5 * (var.log() + difference * difference / var)
+    loss = 0.5 * (variance.log() + difference * difference / variance)
     if full:
         loss = loss + 0.5 * math.log(2 * math.pi)
     return reduce_loss(loss, reduction)

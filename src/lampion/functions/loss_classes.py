@@ -9,6 +9,7 @@ import numpy as np
 from lampion import errors
 from lampion.functions.activation import log_softmax, logsigmoid
 from lampion.functions.checks import (
+    dtype_name,
     known_values,
     legacy_reduction,
     reduce_loss,
@@ -204,7 +205,7 @@ def _check_labels(
     given = tuple(target.shape)
     if given != expected and not (input.dim() == 1 and given == (1,)):
         raise _wrong_label_shape(function, input, target, expected)
-    if str(target.dtype).rsplit(".", 1)[-1] not in ("int64", "uint8"):
+    if dtype_name(target) not in ("int64", "uint8"):
         raise errors.DTypeError(
             f"{function}: target is {target.dtype}, {errors.shape_text(given)}",
             why="class labels are whole numbers of dtype torch.int64 (torch.long)",
@@ -257,6 +258,7 @@ def _wrong_label_shape(
         return errors.ShapeArgumentError(
             what, why=f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
             f"({size}): one label for each sample",
+            fix="input and target from the same batch, or the axis of samples first in both",
         )
     if target.numel() == int(np.prod(expected)):
         shape = ", ".join(map(str, expected))

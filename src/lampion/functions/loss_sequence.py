@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from lampion import errors
 from lampion.functions import creation
-from lampion.functions.checks import check_reduction, require_floating, require_tensor
+from lampion.functions.checks import (
+    check_reduction,
+    dtype_name,
+    require_floating,
+    require_tensor,
+)
 from lampion.functions.shape import cat, stack
 
 if TYPE_CHECKING:
@@ -64,10 +69,9 @@ def ctc_loss(
 
 
 def _numbers(lengths: Tensor | Sequence[int]) -> list[int]:
-    if isinstance(lengths, (list, tuple)):
+    if isinstance(lengths, Sequence):
         return [int(n) for n in lengths]
-    numbers = lengths.tolist()
-    return [int(n) for n in (numbers if isinstance(numbers, list) else [numbers])]
+    return [int(n) for n in lengths.reshape((-1,)).tolist()]
 
 
 def _rows(targets: Tensor, counts: list[int], batched: bool, blank: int) -> Tensor:
@@ -163,7 +167,7 @@ def _check(
             why="it must be (times, samples, classes), or (times, classes) for one sample",
         )
     steps, samples, classes = log_probs.shape
-    if str(targets.dtype).rsplit(".", 1)[-1] not in ("int64", "int32"):
+    if dtype_name(targets) not in ("int64", "int32"):
         raise errors.DTypeError(
             f"ctc_loss: targets is {targets.dtype}",
             why="labels are whole numbers of dtype torch.int64 or torch.int32",

@@ -37,8 +37,9 @@ def _window(
 ) -> tuple[tuple[int, ...], ...]:
     """Return kernel, stride, padding, dilation and the result's sizes, checked."""
     kernel = sizes(function, "kernel_size", kernel, axes)
-    empty = stride is None or (isinstance(stride, (list, tuple)) and not stride)
-    stride = kernel if empty else sizes(function, "stride", stride, axes)
+    if stride is None or stride == [] or stride == ():
+        stride = kernel
+    stride = sizes(function, "stride", stride, axes)
     padding = sizes(function, "padding", padding, axes)
     dilation = sizes(function, "dilation", dilation, axes)
     for name, values in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):

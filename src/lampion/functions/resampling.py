@@ -6,16 +6,18 @@ places. The tables of places and weights depend on sizes only; they are made wit
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lampion import errors
 from lampion.functions import creation
-from lampion.functions.checks import require_floating, require_tensor
+from lampion.functions.checks import dtype_name, require_floating, require_tensor
 from lampion.functions.pooling_adaptive import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -76,7 +78,7 @@ def interpolate(
         return pools[len(new) - 1](input, new)
     if not mode.startswith("nearest"):
         require_floating("interpolate", "input", input)
-    double = str(input.dtype).endswith("float64")
+    double = dtype_name(input) == "float64"
     axis_table = _table_maker(mode, bool(align_corners), antialias, double)
     for i, (count, scale) in enumerate(zip(new, scales, strict=True)):
         input = _resample(input, 2 + i, axis_table(input.shape[2 + i], count, scale))
@@ -132,7 +134,7 @@ def _new_size(
             why="either size or scale_factor should be defined"
             if size is None else "only one of size or scale_factor should be defined",
         )
-    given = size if size is not None else scale_factor
+    given: Any = size if size is not None else scale_factor
     name = "size" if size is not None else "scale_factor"
     numbers = tuple(given) if isinstance(given, (list, tuple)) else (given,) * len(lengths)
     if len(numbers) != len(lengths):
@@ -188,8 +190,8 @@ def _ratio(old: int, new: int, scale: float | None, align_corners: bool, number:
 def _nearest(old: int, new: int, scale: float | None, offset: float) -> Table:
     # PyTorch computes these places in float32 whatever the input is.
     ratio = _ratio(old, new, scale, False, np.float32)
-    place = np.floor((np.arange(new, dtype=np.float32) + np.float32(offset)) * ratio)
-    return np.minimum(place.astype(np.int64), old - 1)[:, None], None
+    place = np.arange(new, dtype=np.float32) + np.float32(offset)
+    return np.minimum(np.floor(place * ratio).astype(np.int64), old - 1)[:, None], None
 
 
 def _source(new: int, ratio, align_corners: bool, number: type) -> np.ndarray:
@@ -239,7 +241,7 @@ def _antialiased(
     places = first[:, None] + offsets
     shrink = number(1) / ratio if ratio >= 1 else number(1)
     distance = (places.astype(number) - center[:, None] + half) * shrink
-    weights = np.where(offsets < count[:, None], kernel(distance), 0).astype(number)
+    weights: np.ndarray = np.where(offsets < count[:, None], kernel(distance), 0).astype(number)
     total = weights.sum(1, keepdims=True)
     weights = weights / np.where(total == 0, number(1), total)
     return np.clip(places, 0, old - 1), weights
@@ -273,13 +275,13 @@ def _resample(x: Tensor, dim: int, table: Table) -> Tensor:
         if places.shape[0] == x.shape[dim] and (places[:, 0] == np.arange(x.shape[dim])).all():
             return x
         return x.index_select(dim, creation.tensor(places[:, 0].tolist()))
-    total = None
     shape = (-1,) + (1,) * (x.dim() - 1 - dim)
-    for k in range(places.shape[1]):
-        part = x.index_select(dim, creation.tensor(places[:, k].tolist()))
-        part = part * creation.tensor(weights[:, k].tolist(), dtype=x.dtype).reshape(shape)
-        total = part if total is None else total + part
-    return total
+    parts = [
+        x.index_select(dim, creation.tensor(place))
+        * creation.tensor(weight, dtype=x.dtype).reshape(shape)
+        for place, weight in zip(places.T.tolist(), weights.T.tolist(), strict=True)
+    ]
+    return functools.reduce(operator.add, parts)
 
 
 # Older names -----------------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -169,28 +171,28 @@ def grid_sample(
     flat = input.flatten(2)
     samples, channels = input.shape[:2]
     out = tuple(grid.shape[1:-1])
-    total = None
+    parts = []
     for corner in itertools.product(*taps):
         index, weight = _corner(corner, lengths)
         index = index.reshape((samples, 1, math.prod(out))).expand(
             (samples, channels, math.prod(out)))
         value = flat.gather(2, index).reshape((samples, channels, *out))
-        if weight is not None:
-            value = value * weight.unsqueeze(1)
-        total = value if total is None else total + value
-    return total
+        parts.append(value * weight.unsqueeze(1))
+    return functools.reduce(operator.add, parts)
 
 
-def _corner(corner: Sequence[Tap], lengths: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+def _corner(corner: Sequence[Tap], lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Return flat positions and the product of the weights, 0 outside of the image."""
-    index, weight = None, None
+    places, shares = [], []
     for (place, share), length in zip(corner, lengths, strict=True):
         inside = (place >= 0) & (place <= length - 1)
-        blank = place.masked_fill(~inside, 0).long()
-        index = blank if index is None else index * length + blank
-        share = inside.to(place.dtype) if share is None else share.masked_fill(~inside, 0)
-        weight = share if weight is None else weight * share
-    return index, weight
+        places.append(place.masked_fill(~inside, 0).long())
+        shares.append(
+            inside.to(place.dtype) if share is None else share.masked_fill(~inside, 0))
+    index = places[0]
+    for place, length in zip(places[1:], lengths[1:], strict=True):
+        index = index * length + place
+    return index, functools.reduce(operator.mul, shares)
 
 
 def _taps(
