@@ -251,10 +251,6 @@ class TensorBase:
 
     def _read(self) -> np.ndarray:
         """The array of this tensor: a named moment of execution."""
-        if self._storage.value.data is None:
-            trace.flush()
-            if self._storage.value.data is None:
-                trace.read(self._storage.value)
         value = self._value
         if value.volatile and value.data is None:
             trace.runtime.evaluate([value])
@@ -343,6 +339,12 @@ def make_view(base: TensorBase, steps: tuple[Step, ...], shape, strides_, offset
         storage = detached(storage)
     tensor = object.__new__(TensorType)
     tensor._set_up(storage, base._steps + steps, tuple(shape), tuple(strides_), offset, True)
+    if storage.value.tracked:
+        # Its gradient path goes through the tensor it is a view of, until the memory is written.
+        value = base._value
+        for step in steps:
+            value = _apply_step(value, step)
+        tensor._cached = (storage.read(), value)
     return tensor
 
 

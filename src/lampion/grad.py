@@ -90,6 +90,9 @@ def backpropagate(
             if deliver is not None:
                 deliver(value, g)
             continue
+        if path is not None and not any(
+                v.tracked and origin(v).order in path for v in value.inputs):
+            continue  # the walk ends here, so nothing is used and nothing let go of
         for source, part in spread(value, g, path):
             key = source.order
             total[key] = add(total[key], part) if key in total else part

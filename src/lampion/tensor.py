@@ -24,6 +24,7 @@ from .errors import (
     ArgumentError,
     ArgumentTypeError,
     DTypeError,
+    ExportError,
     GradientError,
     ShapeError,
     StateError,
@@ -555,6 +556,10 @@ class Tensor(TensorBase):
         return creation.from_numpy(np.asarray(array).copy())
 
     def __dlpack__(self, *, stream: Any = None, **options: Any) -> Any:
+        if self.requires_grad:
+            raise ExportError("Can't export tensors that require gradient",
+                              why="another library cannot record what it does for gradients",
+                              fix="x.detach()")
         return self.numpy().__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -627,7 +632,7 @@ class Tensor(TensorBase):
     def __format__(self, spec: str) -> str:
         if not self._shape:
             return printing.format_scalar(self._read(), spec)
-        return object.__format__(self, spec)
+        return printing.format_scalar(self._read(), spec) if spec else str(self)
 
     # --- copies and conversions ------------------------------------------------------------
 

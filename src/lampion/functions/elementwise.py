@@ -476,9 +476,17 @@ bitwise_left_shift = _shift("bitwise_left_shift", e.shift_left)
 bitwise_right_shift = _shift("bitwise_right_shift", e.shift_right)
 
 
+def _refuse_floating_not(input: TensorBase) -> None:
+    if input._dtype.is_floating_point:
+        raise ArgumentTypeError(
+            "~ (operator.invert) is only implemented on integer and Boolean-type tensors, got "
+            f"{input._dtype.name}", why="bits of floating numbers have no arithmetic meaning",
+            fix="x.long() or x.bool() first")
+
+
 def bitwise_not(input: TensorBase) -> Any:
     """Every bit turned; for booleans, not."""
-    _refuse_floating("bitwise_not", input)
+    _refuse_floating_not(input)
     return apply("bitwise_not", e.bit_not, (input,))
 
 
@@ -548,8 +556,13 @@ def _fill_number(name: str, input: TensorBase, value: Any) -> Any:
         source = dtypes.of_number(value)
     else:
         raise ArgumentTypeError(f"{name}(): value must be a number, got {type(value).__name__}")
-    if source.category > input._dtype.category and not (
-            input._dtype is dtypes.bool_ and not isinstance(value, TensorBase)):
+    if not isinstance(value, TensorBase) and source.category > input._dtype.category:
+        if not math.isfinite(value):
+            raise StateError(
+                f"value cannot be converted to type {input._dtype.name} without overflow: {value}",
+                fix="x.float() first")
+        return bool(value) if input._dtype is dtypes.bool_ else int(value)
+    if source.category > input._dtype.category:
         raise DTypeError(f"value cannot be converted to type {input._dtype.name} without overflow",
                          fix="x.float() first")
     return value
@@ -580,7 +593,7 @@ def masked_fill_(input: TensorBase, mask: TensorBase, value: Any) -> Any:
 
 def _bounds(name: str, input: TensorBase, min: Any, max: Any):
     if min is None and max is None:
-        raise ArgumentError(f"torch.{name}: At least one of 'min' or 'max' must not be None")
+        raise StateError(f"torch.{name}: At least one of 'min' or 'max' must not be None")
     if input._dtype is dtypes.bool_:
         raise DTypeError(f"{name}: not implemented for bool", fix="x.int()")
     return [(e.maximum, min), (e.minimum, max)]

@@ -55,6 +55,12 @@ def _axes_used(item: Any) -> int:
     return 1
 
 
+def _is_mask_number(item: Any) -> bool:
+    """Whether a tensor without axes is a mask, which keeps or drops everything."""
+    return isinstance(item, TensorBase) and not item._shape and item._dtype in (
+        dtypes.bool_, dtypes.uint8)
+
+
 def _basic(x: TensorBase, items: list) -> tuple[Any, list[tuple[int, Any]]]:
     """Apply the parts that make views; return the view and the tensors index for each axis."""
     used = sum(map(_axes_used, items))
@@ -69,9 +75,9 @@ def _basic(x: TensorBase, items: list) -> tuple[Any, list[tuple[int, Any]]]:
             axis = len(x._shape) - _axes_after_ellipsis(items)
         elif item is None:
             x, axis = s.unsqueeze(x, axis), axis + 1
-        elif isinstance(item, bool):
+        elif isinstance(item, bool) or _is_mask_number(item):
             x = s.unsqueeze(x, axis)
-            places.append((axis, as_tensor([item])))
+            places.append((axis, as_tensor([bool(item)])))
             axis += 1
         elif isinstance(item, slice):
             x, axis = _slice(x, axis, item), axis + 1
@@ -84,9 +90,10 @@ def _basic(x: TensorBase, items: list) -> tuple[Any, list[tuple[int, Any]]]:
         elif hasattr(item, "__index__"):
             x = s.select(x, axis, item.__index__())
         else:
-            raise ArgumentTypeError(
+            raise IndexRangeError(
                 f"only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables "
-                f"are valid indices (got {type(item).__name__})")
+                f"are valid indices (got {type(item).__name__})",
+                fix=f"x[{int(item)}]" if isinstance(item, float) and item == item // 1 else None)
     return x, places
 
 
@@ -380,7 +387,8 @@ def gather(input: TensorBase, dim: int, index: TensorBase, *, sparse_grad: bool 
         _check_index_shape("gather", x, index, axis)
     value = _index_value("gather", index, x._shape[axis], (dtypes.int64, dtypes.int32))
     if not math.prod(index._shape):
-        return base.wrap(ir.full(tuple(index._shape), 0, input._dtype))
+        nothing = s.slice_axis(s.reshape(x, -1), 0, 0, 0)
+        return e.clone(s.reshape(nothing, index._shape))
     if not index._shape:
         value = registry["reshape"](value, shape=(1,))
     settings = {"axis": axis, "location": None if value.data is not None else user_location()}
@@ -544,7 +552,7 @@ def index_select(input: TensorBase, dim: int, index: TensorBase) -> Any:
     value = _index_value("index_select", _vector("index_select", index), x._shape[axis],
                          (dtypes.int64, dtypes.int32))
     if value.data is None:
-        value = i.checked_index(value, size=x._shape[axis], location=user_location())
+        value = i.checked_index(value, size=x._shape[axis], wrap=False, location=user_location())
     order = (axis, *(k for k in range(len(x._shape)) if k != axis))
     rows = i.take(registry["permute"](x._value, order=order), value)
     if rows.tracked:
@@ -640,7 +648,9 @@ def nonzero(input: TensorBase, *, as_tuple: bool = False) -> Any:
         return base.wrap(ir.leaf(np.zeros((len(found[0]), 0), np.int64), dtypes.int64))
     if as_tuple:
         return tuple(base.wrap(ir.leaf(p.astype(np.int64), dtypes.int64)) for p in found)
-    return base.wrap(ir.leaf(np.stack(found, 1).astype(np.int64), dtypes.int64))
+    rows = np.stack(found, 1).astype(np.int64)
+    # PyTorch finds the positions axis by axis and hands out the transpose.
+    return base.wrap(ir.leaf(rows, dtypes.int64), (1, max(len(rows), 1)))
 
 
 argwhere = nonzero

@@ -169,6 +169,8 @@ def write(name: str, target: TensorBase, value: Value, operands: Sequence[Operan
     if value.tracked:
         counter, count = target._version_pair()
         pairs = [t._version_pair() if isinstance(t, TensorBase) else None for t in operands]
+        if operands and operands[0] is target:
+            pairs[0] = None  # the graph keeps the value from before the write
         value.versions = (*pairs, (counter, count + 1))
         base._refuse_inference(operands)
     if value.dtype is not target._dtype:

@@ -293,11 +293,8 @@ def var(input: TensorBase, dim: Any = None, unbiased: bool = True, keepdim: bool
     centered = e.sub(input, mean(input, dims, True)) if dims else e.sub(input, input.detach())
     squares = sum(e.mul(centered, centered), dims, keep)
     count = _count(input._shape, dims) if dims else 1
-    return _labelled(e.mul(squares, _inverse(count - off)), "var")
-
-
-def _inverse(count: float) -> float:
-    return 1 / count if count > 0 else (math.nan if count == 0 else math.inf)
+    # No degree of freedom: 0 / 0 is nan, and anything else inf.
+    return _labelled(e.div(squares, builtins.max(count - off, 0)), "var")
 
 
 def _labelled(x: Any, label: str) -> Any:

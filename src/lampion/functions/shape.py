@@ -42,7 +42,9 @@ def _same(x: TensorBase) -> Any:
 # --- reshaping -------------------------------------------------------------------------------
 
 
-def infer_shape(shape: tuple[int, ...], size: int, name: str) -> tuple[int, ...]:
+def infer_shape(
+    shape: tuple[int, ...], size: int, name: str, source: tuple[int, ...] = (),
+) -> tuple[int, ...]:
     """Replace the one -1 in a shape by what fits; raises where nothing does."""
     if sum(1 for n in shape if n == -1) > 1:
         raise StateError(f"{name}: only one dimension can be inferred", fix="one -1 at most")
@@ -59,10 +61,21 @@ def infer_shape(shape: tuple[int, ...], size: int, name: str) -> tuple[int, ...]
             return tuple(size // known if n == -1 else n for n in shape)
     elif known == size:
         return shape
+    given = f" ({shape_text(source)})" if source else ""
     raise ShapeError(
-        f"{name}: shape '{list(shape)}' is invalid for input of size {size}",
-        why=f"{' x '.join(map(str, shape))} must be {size} elements in all",
-        fix="sizes whose product is the number of elements, one of them may be -1")
+        f"{name}: shape '{list(shape)}' is invalid for input of size {size}{given}",
+        why=f"{shape_text(shape)} would be {'a multiple of ' if -1 in shape else ''}"
+        f"{known} elements",
+        fix=_possible_shape(shape, size))
+
+
+def _possible_shape(shape: tuple[int, ...], size: int) -> str:
+    """Advise to let one size follow from the others, where the others allow it."""
+    for axis in range(len(shape)):
+        others = math.prod(n for k, n in enumerate(shape) if k != axis)
+        if -1 not in shape and others > 0 and size % others == 0:
+            return str(tuple(-1 if k == axis else n for k, n in enumerate(shape)))
+    return "sizes whose product is the number of elements; one of them may be -1"
 
 
 def view(input: TensorBase, *shape: Any) -> Any:
@@ -75,7 +88,8 @@ def view(input: TensorBase, *shape: Any) -> Any:
     """
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
         return _view_dtype(input, shape[0])
-    target = infer_shape(shape_argument(shape, "view"), math.prod(input._shape), "view")
+    target = infer_shape(
+        shape_argument(shape, "view"), math.prod(input._shape), "view", input._shape)
     found = strides.view(input._shape, input._strides, target)
     if found is None:
         raise StateError(
@@ -102,7 +116,8 @@ def reshape(input: TensorBase, *shape: Any) -> Any:
     if len(shape) == 0:
         shape = ((),)
     base.require_tensor(input, "reshape")
-    target = infer_shape(shape_argument(shape, "reshape"), math.prod(input._shape), "reshape")
+    target = infer_shape(
+        shape_argument(shape, "reshape"), math.prod(input._shape), "reshape", input._shape)
     found = strides.view(input._shape, input._strides, target)
     if found is None:
         return call(m.reshape, (input,), {"shape": target}, label="unsafe_view")
@@ -199,9 +214,11 @@ def permute(input: TensorBase, *dims: Any) -> Any:
     order = shape_argument(dims, "permute")
     rank = len(input._shape)
     if len(order) != rank:
-        raise StateError(f"permute(sparse_coo): number of dimensions in the tensor input does not "
-                         f"match the length of the desired ordering of dimensions i.e. "
-                         f"input.dim() = {rank} is not equal to len(dims) = {len(order)}")
+        raise ShapeError(
+            f"permute: the tensor is {shape_text(input._shape)}, dims is {tuple(order)}",
+            why="number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions: {rank} axes, {len(order)} dims",
+            fix=f"each axis from 0 to {rank - 1} once")
     return make_view(input, *_permute_plan(input, normalize_dims(order, rank, "permute")))
 
 
@@ -241,6 +258,8 @@ def numpy_t(input: TensorBase) -> Any:
 
 def matrix_t(input: TensorBase) -> Any:
     """The last two axes exchanged (`x.mT`)."""
+    if not input._shape:
+        return _same(input)
     if len(input._shape) < 2:
         raise StateError("tensor.mT is only supported on matrices or batches of matrices. Got "
                          f"{len(input._shape)}-D tensor.")
@@ -285,8 +304,11 @@ def expand(input: TensorBase, *sizes: Any) -> Any:
         if have != size and have != 1:
             raise ShapeError(
                 f"expand: The expanded size of the tensor ({size}) must match the existing size "
-                f"({have}) at non-singleton dimension {axis}. Target sizes: {list(shape)}. "
-                f"Tensor sizes: {list(input._shape)}", why="only axes of size 1 can be repeated")
+                f"({have}) at non-singleton dimension {axis}. Target sizes: {shape_text(shape)}. "
+                f"Tensor sizes: {shape_text(input._shape)}",
+                why="only axes of size 1 can be repeated",
+                fix="x.repeat(...) to repeat longer axes, or x.unsqueeze(...) for an axis of "
+                "size 1 in the right place")
         target.append(size)
         own = input._strides[axis - lead] if axis >= lead else 0
         stride.append(own if have == size and axis >= lead else 0)
@@ -295,7 +317,10 @@ def expand(input: TensorBase, *sizes: Any) -> Any:
     steps: list = []
     if lead:
         steps.append((m.reshape, {"shape": (1,) * lead + input._shape}))
-    if (1,) * lead + input._shape != tuple(target):
+    if math.prod(target) == math.prod(input._shape):
+        # Nothing is repeated, so the view can be written to.
+        steps = [] if tuple(target) == input._shape else [(m.reshape, {"shape": tuple(target)})]
+    elif (1,) * lead + input._shape != tuple(target):
         steps.append((m.expand, {"shape": tuple(target)}))
     return make_view(input, tuple(steps), tuple(target), tuple(stride), input._offset)
 
@@ -356,8 +381,8 @@ def select(input: TensorBase, dim: int, index: Any) -> Any:
     place, size = as_index(index, "select"), input._shape[axis]
     if not -size <= place < size:
         raise IndexRangeError(
-            f"select(): index {place} out of range for tensor of size {list(input._shape)} at "
-            f"dimension {axis}", why=f"places run from {-size} to {size - 1}",
+            f"index {place} is out of bounds for dimension {axis} with size {size}: the tensor is "
+            f"{shape_text(input._shape)}", why=f"places run from {-size} to {size - 1}",
             fix="an index inside the axis")
     place += size if place < 0 else 0
     one = slice_axis(input, axis, place, place + 1)
@@ -636,8 +661,9 @@ def stack(tensors: Sequence[TensorBase], dim: int = 0, *, axis: int | None = Non
         base.require_tensor(x, "stack", "tensors")
         if tuple(x._shape) != tuple(first._shape):
             raise ShapeError(
-                f"stack expects each tensor to be equal size, but got {list(first._shape)} at "
-                f"entry 0 and {list(x._shape)} at entry {number}",
+                "stack expects each tensor to be equal size, but got "
+                f"{shape_text(first._shape)} at entry 0 and {shape_text(x._shape)} at entry "
+                f"{number}",
                 fix="torch.cat([...]) to join along an existing axis")
     place = normalize_dim(dim, len(first._shape) + 1, "stack")
     result = cat([unsqueeze(x, place) for x in tensors], place, out=out)

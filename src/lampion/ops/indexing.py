@@ -7,7 +7,7 @@ known there, else when the program runs.
 
 from __future__ import annotations
 
-from ..errors import IndexRangeError
+from ..errors import IndexRangeError, PositionRangeError
 from ..ir import Type, Value, full, zero
 from .define import opaque
 
@@ -18,7 +18,8 @@ def check_positions(xp, index, length: int, what: str, wrap: bool, location=None
         low, high = int(index.min()), int(index.max())
         if high >= length or low < (-length if wrap else 0):
             bad = high if high >= length else low
-            raise IndexRangeError(
+            kind = IndexRangeError if what == "index" else PositionRangeError
+            raise kind(
                 f"{what}: index {bad} is out of bounds for dimension with size {length}",
                 why=f"positions on this axis run from {-length if wrap else 0} to {length - 1}",
                 fix="indices inside that range, e.g. index.clamp(0, size - 1), or a larger table",
@@ -34,9 +35,9 @@ def _zeros(like: Value, dtype) -> Value:
 
 checked_index = opaque(
     "checked_index", "Positions on an axis of `size`, negative ones counted from the end.",
-    meaning=lambda xp, index, size, location=None: check_positions(
-        xp, index, size, "index", True, location),
-    result=lambda index, size, location=None: index.type, grad=zero, kernel="checked_index",
+    meaning=lambda xp, index, size, wrap=True, location=None: check_positions(
+        xp, index, size, "index", wrap, location),
+    result=lambda index, size, wrap=True, location=None: index.type, grad=zero, kernel="checked_index",
     samples=((((3,),), {"size": 5}),))
 
 # --- rows of axis 0 ------------------------------------------------------------------------
