@@ -43,9 +43,11 @@ class Storage:
         peers: weak references to all storages of the same memory, or None.
         shared: the link to memory that NumPy can write, or None.
         inference: made in inference mode.
+        rooted: where a view of this storage is a leaf: the value its path joins the storage's
+            in, and the leaf itself; else None.
     """
 
-    __slots__ = ("value", "version", "peers", "shared", "inference", "__weakref__")
+    __slots__ = ("value", "version", "peers", "shared", "inference", "rooted", "__weakref__")
 
     def __init__(self, value: Value, version: VersionCounter | None = None):
         if value.holder is not None:
@@ -54,6 +56,7 @@ class Storage:
         self.peers: list[weakref.ref] | None = None
         self.shared: Shared | None = None
         self.inference = mode.inference
+        self.rooted: tuple[Value, Value] | None = None
         self.value = value
         trace.hold(self)
 
@@ -274,6 +277,9 @@ class TensorBase:
             root = origin(value)
             if root.leaf is not None:
                 return root
+            rooted = self._storage.rooted
+            if rooted is not None and rooted[0] is root:
+                return rooted[1]
         return None
 
     # --- writing -----------------------------------------------------------------------

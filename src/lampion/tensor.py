@@ -310,6 +310,7 @@ class Tensor(TensorBase):
         finally:
             mode.grad = before
         storage._bind(value)
+        storage.rooted = (origin(storage.value), marker)
 
     @property
     def is_leaf(self) -> bool:

@@ -343,6 +343,20 @@ class TestParameter:
         with torch.no_grad():
             assert nn.Parameter(data).requires_grad
 
+    def test_a_view_becomes_a_leaf(self, torch, nn):
+        data = torch.zeros(2, 2)
+        parameter = nn.Parameter(data[0])
+        assert parameter.is_leaf and parameter.grad_fn is None
+        (parameter * 3).sum().backward()
+        assert parameter.grad.tolist() == [3, 3]
+        torch.optim.SGD([parameter], lr=1.0).step()
+        assert parameter.tolist() == [-3, -3] and data.tolist() == [[-3, -3], [0, 0]]
+        with pytest.raises(RuntimeError, match="leaf"):
+            parameter.add_(1)
+        with torch.no_grad():
+            parameter.add_(1)
+        assert parameter.is_leaf and data[0].tolist() == [-2, -2]
+
     def test_results_are_plain_tensors(self, torch, nn):
         parameter = nn.Parameter(torch.ones(2))
         assert isinstance(parameter, torch.Tensor)

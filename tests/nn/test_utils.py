@@ -68,6 +68,7 @@ class TestVectors:
         weight = net[0].weight
         utils.vector_to_parameters(torch.arange(13.0), net.parameters())
         assert net[0].weight is weight and weight.tolist() == [[0, 1], [2, 3], [4, 5]]
+        assert all(one.is_leaf and one.requires_grad for one in net.parameters())
         assert net[1].bias.tolist() == [12]
         with pytest.raises(TypeError):
             utils.vector_to_parameters([1.0], net.parameters())
