@@ -38,27 +38,29 @@ def _places(kernel, stride, dilation, out):
 
 
 def _columns(xp, x, kernel, stride, padding, dilation, out):
-    """Every window as one row: (N, positions, C * kernel)."""
-    padded = _pad(xp, x, padding)
+    """Every window as one column: (C * kernel, N * positions)."""
+    padded = xp.swapaxes(_pad(xp, x, padding), 0, 1)
     n, c = x.shape[:2]
-    columns = xp.empty((n,) + out + (c,) + kernel, x.dtype)
-    axes = tuple(range(2, 2 + len(out)))
+    columns = xp.empty((c,) + kernel + (n,) + out, x.dtype)
     for offset, place in _places(kernel, stride, dilation, out):
-        columns[(Ellipsis,) + offset] = xp.transpose(padded[place], (0,) + axes + (1,))
-    return columns.reshape(n, math.prod(out), c * math.prod(kernel))
+        columns[(slice(None),) + offset] = padded[place]
+    return columns.reshape(c * math.prod(kernel), n * math.prod(out))
+
+
+def _rows(xp, g):
+    """(N, O, *spatial) -> (O, N * positions)."""
+    return xp.swapaxes(g, 0, 1).reshape(g.shape[1], -1)
 
 
 def _convolution(xp, x, weight, stride, padding, dilation, groups):
     kernel = weight.shape[2:]
     out = output_size(x.shape[2:], kernel, stride, padding, dilation)
-    n, channels = x.shape[0], weight.shape[0]
     pieces = []
     for xs, ws in zip(xp.split(x, groups, 1), xp.split(weight, groups, 0), strict=True):
         columns = _columns(xp, xs, kernel, stride, padding, dilation, out)
-        flat = ws.reshape(ws.shape[0], -1)
-        rows = columns.reshape(-1, columns.shape[-1]) @ flat.T
-        pieces.append(xp.swapaxes(rows.reshape(n, math.prod(out), -1), 1, 2))
-    return xp.concatenate(pieces, 1).reshape((n, channels) + out)
+        rows = ws.reshape(ws.shape[0], -1) @ columns
+        pieces.append(xp.swapaxes(rows.reshape((ws.shape[0], x.shape[0]) + out), 0, 1))
+    return xp.concatenate(pieces, 1)
 
 
 def _convolution_input(xp, g, weight, size, stride, padding, dilation, groups):
@@ -68,22 +70,20 @@ def _convolution_input(xp, g, weight, size, stride, padding, dilation, groups):
     total = xp.zeros((n, channels * groups) + padded, g.dtype)
     pairs = zip(xp.split(g, groups, 1), xp.split(weight, groups, 0), strict=True)
     for index, (gs, ws) in enumerate(pairs):
-        rows = xp.swapaxes(gs.reshape(n, gs.shape[1], -1), 1, 2).reshape(-1, gs.shape[1])
-        columns = (rows @ ws.reshape(ws.shape[0], -1)).reshape((n,) + out + (channels,) + kernel)
-        part = total[:, index * channels:(index + 1) * channels]
+        columns = ws.reshape(ws.shape[0], -1).T @ _rows(xp, gs)
+        columns = columns.reshape((channels,) + kernel + (n,) + out)
+        part = xp.swapaxes(total[:, index * channels:(index + 1) * channels], 0, 1)
         for offset, place in _places(kernel, stride, dilation, out):
-            part[place] += xp.moveaxis(columns[(Ellipsis,) + offset], -1, 1)
+            part[place] += columns[(slice(None),) + offset]
     inner = tuple(slice(p, p + s) for p, s in zip(padding, size, strict=True))
     return total[(slice(None), slice(None)) + inner]
 
 
 def _convolution_weight(xp, x, g, kernel, stride, padding, dilation, groups):
-    out = g.shape[2:]
     pieces = []
     for xs, gs in zip(xp.split(x, groups, 1), xp.split(g, groups, 1), strict=True):
-        columns = _columns(xp, xs, kernel, stride, padding, dilation, out)
-        rows = xp.swapaxes(gs.reshape(gs.shape[0], gs.shape[1], -1), 0, 1)
-        flat = rows.reshape(gs.shape[1], -1) @ columns.reshape(-1, columns.shape[-1])
+        columns = _columns(xp, xs, kernel, stride, padding, dilation, g.shape[2:])
+        flat = _rows(xp, gs) @ columns.T
         pieces.append(flat.reshape((gs.shape[1], xs.shape[1]) + kernel))
     return xp.concatenate(pieces, 0)
 
