@@ -68,10 +68,10 @@ SHAPES = {
                 self.net = nn.Sequential(nn.Flatten(), nn.ReLU(), nn.Linear(784, 10))
 
             def forward(self, x):
-                return self.net(x)
+                return self.net(x)  #!
 
         model = Net()
-        model(torch.ones(32, 28, 27))  #!
+        model(torch.ones(32, 28, 27))
         """, RuntimeError, ["32x756", "784", "in layer: net.2 (Linear)"]),
     "Linear alone": Mistake(
         """
@@ -135,7 +135,7 @@ SHAPES = {
         prediction = torch.ones(8, 1)
         target = torch.ones(8)
         F.mse_loss(prediction, target)  #!
-        """, RuntimeError, ["8x1", "8", "8x8", "squeeze"], in_pytorch=False),
+        """, RuntimeError, ["8x1", "8", "8x8", "view_as"], in_pytorch=False),
     "binary cross entropy, shapes differ": Mistake(
         """
         nn.BCELoss()(torch.full((8, 1), 0.5), torch.ones(8))  #!
@@ -226,7 +226,7 @@ INDICES = {
     "axis": Mistake(
         """
         torch.ones(2, 3).sum(dim=2)  #!
-        """, IndexError, ["2", "[-2, 1]", "2x3"]),
+        """, IndexError, ["2", "[-2, 1]"]),
     "class index": Mistake(
         """
         loss = F.cross_entropy(torch.randn(4, 10), torch.tensor([1, 2, 10, 3]))  #!
@@ -289,7 +289,7 @@ GRADIENTS = {
         y = x.exp()
         y.add_(1)
         y.sum().backward()  #!
-        """, RuntimeError, ["in-place|in place", "2", "exp", "y + 1|without|out of place|clone"]),
+        """, RuntimeError, ["inplace operation", "2", "exp", "clone"]),
     "unused input": Mistake(
         """
         x = torch.ones(2, requires_grad=True)
@@ -336,7 +336,7 @@ MODULES = {
         """
         net = nn.Sequential(nn.Linear(2, 3))
         net.load_state_dict({"0.weight": torch.ones(4, 2), "0.bias": torch.ones(3)})  #!
-        """, RuntimeError, ["0.weight", "4x2", "3x2"]),
+        """, RuntimeError, ["0.weight", "[4, 2]", "[3, 2]", "current model"]),
     "no super().__init__()": Mistake(
         """
         class Net(nn.Module):
@@ -352,11 +352,6 @@ MODULES = {
 
         Net()(torch.ones(1))  #!
         """, NotImplementedError, ["Net", "forward"]),
-    "misspelt attribute": Mistake(
-        """
-        net = nn.Linear(2, 2)
-        net.wieght  #!
-        """, AttributeError, ["Linear", "wieght"]),
     "tensor in place of a parameter": Mistake(
         """
         net = nn.Linear(2, 2)
@@ -430,6 +425,19 @@ def test_it_is_a_mistake_in_pytorch_too(name, tmp_path):
     pytest.importorskip("torch")
     error = run(MISTAKES[name], "torch", tmp_path / "program.py")
     assert isinstance(error, MISTAKES[name].exception), repr(error)
+
+
+def test_a_misspelt_attribute_gets_a_suggestion():
+    """An AttributeError stays Python's own, since hasattr() asks for it all the time.
+
+    Python adds "Did you mean: 'weight'?" when it prints one that says whose name was missed.
+    """
+    from lampion import nn
+
+    with pytest.raises(AttributeError, match="'Linear' object has no attribute 'wieght'") as caught:
+        _ = nn.Linear(2, 2).wieght
+    assert caught.value.name == "wieght"
+    assert "weight" in dir(caught.value.obj)
 
 
 def test_an_error_survives_pickling():

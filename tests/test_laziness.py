@@ -1,6 +1,7 @@
 """When work happens: at the named moments listed in lampion/trace.py, and at no other."""
 
 import copy
+import importlib
 import pickle
 
 import numpy as np
@@ -8,7 +9,10 @@ import pytest
 
 import lampion as torch
 import lampion.nn.functional as F
-from lampion import nn, optim, trace
+from lampion import nn, optim
+
+# `lampion.trace` is PyTorch's function of that name, the sum of a diagonal.
+trace = importlib.import_module("lampion.trace")
 
 
 @pytest.fixture
@@ -173,9 +177,9 @@ class TestBudget:
         trace.set_budget(values=50)
         try:
             kept = []
-            assert executions(lambda: kept.extend(torch.ones(2) * i for i in range(40))) == 0
-            assert executions(lambda: kept.extend(torch.ones(2) * i for i in range(40))) >= 1
-            assert kept[79].tolist() == [39.0, 39.0]
+            assert executions(lambda: kept.extend(torch.ones(2) * i for i in range(20))) == 0
+            assert executions(lambda: kept.extend(torch.ones(2) * i for i in range(20))) >= 1
+            assert kept[39].tolist() == [19.0, 19.0]
         finally:
             trace.set_budget(values, size)
 
@@ -210,7 +214,7 @@ class TestSharedMemory:
 
 def test_a_failing_read_leaves_the_rest_computable():
     good = torch.ones(3) * 2
-    bad = F.embedding(torch.tensor([7]), torch.ones(2, 2))
+    bad = F.embedding(torch.tensor([6]) + 1, torch.ones(2, 2))
     with pytest.raises(IndexError):
         bad.tolist()
     assert good.tolist() == [2.0, 2.0, 2.0]

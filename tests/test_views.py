@@ -139,11 +139,6 @@ class TestViewsAndBackward:
 
 
 class TestKnowledgeOfViews:
-    def test_base(self, torch, x):
-        x = x.clone()
-        assert x._base is None and not x._is_view()
-        assert x[0]._base is x and x[0].view(2, 2)._is_view()
-
     def test_data_ptr_is_shared(self, torch, x):
         assert x.view(-1).data_ptr() == x.data_ptr()
         assert x[1].data_ptr() != x.data_ptr()

@@ -12,10 +12,12 @@
     │   └── ShapeArgumentError (also ShapeError)      shapes, where PyTorch says ValueError
     ├── ArgumentTypeError     (TypeError)             an argument is of the wrong kind
     ├── IndexRangeError       (IndexError)            an index outside its axis
+    │   └── PositionRangeError (also RuntimeError)    the same, where PyTorch says RuntimeError
     ├── MissingAttributeError (AttributeError)        a part of an object that is not there (yet)
     ├── NameTakenError        (KeyError)              a name that a part of a module cannot have
     ├── StateDictError        (RuntimeError)          keys or shapes of a checkpoint do not fit
     ├── FileFormatError       (RuntimeError)          a file that is not what it should be
+    ├── ExportError           (BufferError)           memory that cannot be lent
     ├── DeviceError           (AssertionError too)    a device that is not there
     ├── UnsupportedError      (NotImplementedError)   something lampion does not do
     └── MissingExtraError     (ImportError)           an optional package is not installed
@@ -39,6 +41,8 @@ from __future__ import annotations
 import os
 import sys
 
+# Python's own modules (copy, functools, contextlib, ...) are nobody's "user line" either.
+LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 COMMAND = os.path.join(PACKAGE, "cli") + os.sep
 # Frames of the interpreter's own machinery are nobody's "user line".
@@ -50,10 +54,16 @@ def user_location() -> str | None:
     frame = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith(PACKAGE) and not file.startswith(MACHINERY):
+        if not file.startswith(PACKAGE) and not _is_machinery(file):
             return f"{os.path.relpath(file) if _is_below(file) else file}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
     return None
+
+
+def _is_machinery(file: str) -> bool:
+    if file.startswith(MACHINERY):
+        return True
+    return file.startswith(LIBRARY) and "-packages" not in file
 
 
 def _is_below(file: str) -> bool:
@@ -150,6 +160,10 @@ class NameTakenError(LampionError, KeyError):
     """A name that a parameter, buffer or submodule cannot have."""
 
 
+class PositionRangeError(IndexRangeError, RuntimeError):
+    """An index outside its axis, where PyTorch raises RuntimeError."""
+
+
 class StateDictError(LampionError, RuntimeError):
     """Keys or shapes of a checkpoint that do not fit the object."""
 
@@ -160,6 +174,10 @@ class FileFormatError(LampionError, RuntimeError):
 
 class DeviceError(LampionError, RuntimeError, AssertionError):
     """A device that this machine, or lampion, does not have (PyTorch: either builtin)."""
+
+
+class ExportError(LampionError, BufferError):
+    """Memory that cannot be lent to another library."""
 
 
 class UnsupportedError(LampionError, NotImplementedError):

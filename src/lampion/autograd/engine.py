@@ -185,11 +185,12 @@ def grad(
         values.append(tensor._value)
     found = run(seeds, values, retain, create_graph)
     results = []
-    for tensor, value in zip(asked, values, strict=True):
+    for position, (tensor, value) in enumerate(zip(asked, values, strict=True)):
         g = found.get(origin(value).order)
         if g is None and not allow:
             raise GradientError(
-                "One of the differentiated Tensors appears to not have been used in the graph. "
+                "One of the differentiated Tensors appears to not have been used in the graph: "
+                f"input {position}, of shape {shape_text(tensor._shape)}. "
                 "Set allow_unused=True if this is the desired behavior.",
                 why="no path of recorded operations leads from the outputs to this input",
                 fix="torch.autograd.grad(outputs, inputs, allow_unused=True)")

@@ -202,8 +202,28 @@ def once_differentiable(backward):
     @functools.wraps(backward)
     def inside(ctx, *args):
         with no_grad():
-            return backward(ctx, *args)
+            answer = backward(ctx, *args)
+        anchor = next((a for a in args if isinstance(a, TensorBase) and a._tracked), None)
+        if not mode.grad or anchor is None:
+            return answer
+        several = isinstance(answer, tuple)
+        refusing = _Once.apply(anchor, *(answer if several else (answer,)))
+        return refusing if several else refusing[0]
 
     return inside
+
+
+class _Once(Function):
+    """Passes gradients on, and refuses to be differentiated."""
+
+    @staticmethod
+    def forward(ctx, anchor, *gradients):
+        return gradients
+
+    @staticmethod
+    def backward(ctx, *unused):
+        raise GradientError(
+            "trying to differentiate twice a function that was marked with @once_differentiable",
+            fix="a backward without @once_differentiable, made of differentiable operations")
 
 

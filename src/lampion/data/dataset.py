@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from lampion.errors import ArgumentError, IndexRangeError, UnsupportedError
-from lampion.functions.creation import from_numpy
+from lampion.functions.creation import adopt
 from lampion.functions.random import Generator, randperm
 from lampion.tensor import Tensor
 
@@ -109,7 +109,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         except TypeError:  # an element type that NumPy does not have
             return None
         try:
-            return [from_numpy(np.take(array, numbers, axis=0)) for array in arrays]
+            return [adopt(np.take(array, numbers, axis=0)) for array in arrays]
         except IndexError:
             size = len(self)
             wrong = next(n for n in numbers.tolist() if not -size <= n < size)
@@ -321,8 +321,9 @@ def random_split(
         lengths = _lengths_of_fractions(total, lengths)
     if sum(lengths) != total:
         raise ArgumentError(
-            f"random_split of {total} samples into {list(lengths)}",
+            f"random_split of {total} samples into {list(lengths)}, {sum(lengths)} in all",
             why="the sum of the lengths must equal the length of the dataset, or fractions be 1",
+            fix="random_split(data, [0.8, 0.2])",
         )
     indices = randperm(total, generator=generator).tolist()
     ends = itertools.accumulate(lengths)

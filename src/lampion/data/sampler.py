@@ -22,7 +22,10 @@ def draw_seed(generator: Generator | None = None) -> int:
 
 def _check_count(name: str, value: Any) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise ArgumentError(f"{name}={value!r}", why=f"{name} should be a positive integer value")
+        raise ArgumentError(
+            f"{name}={value!r}", why=f"{name} should be a positive integer value",
+            fix=f"{name}=32",
+        )
 
 
 class Sampler(Generic[T_co]):

@@ -78,7 +78,10 @@ def check_setting(name: str, value: Any, low: float = 0.0, below: float = math.i
         ) from None
     if not fits:
         upper = "" if below == math.inf else f" and below {below:g}"
-        raise ArgumentError(f"Invalid {name}: {value}", why=f"it must be at least {low:g}{upper}")
+        raise ArgumentError(
+            f"Invalid {name}: {value}", why=f"it must be at least {low:g}{upper}",
+            fix="lr=0.001" if name == "learning rate" else None,
+        )
 
 
 def check_betas(betas: tuple[Any, Any]) -> None:
