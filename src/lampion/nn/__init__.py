@@ -49,6 +49,7 @@ from lampion.nn.convolution import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
+from lampion.nn.data_parallel import DataParallel
 from lampion.nn.distance import CosineSimilarity, PairwiseDistance
 from lampion.nn.dropout import (
     AlphaDropout,
@@ -196,6 +197,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "DataParallel",
     "Dropout",
     "Dropout1d",
     "Dropout2d",

@@ -1,6 +1,6 @@
 """What is done to the parameters and gradients of modules from outside."""
 
-from lampion.nn.utils import parametrizations, parametrize, rnn
+from lampion.nn.utils import parametrizations, parametrize, rnn, stateless
 from lampion.nn.utils.clip_grad import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -25,6 +25,7 @@ __all__ = [
     "remove_weight_norm",
     "rnn",
     "spectral_norm",
+    "stateless",
     "vector_to_parameters",
     "weight_norm",
 ]
