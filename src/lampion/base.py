@@ -177,6 +177,13 @@ def _undo_step(before: Value, step: Step, update: Value) -> Value:
         return op(update, order=ops.movement.inverse(settings["order"]))
     if op.name == "slice":
         return registry["slice_put"](before, update, **settings)
+    if op.name == "expand":
+        # Only fill_ and zero_ write to repeated elements: all repeats of one get the same.
+        if 0 in update.shape:
+            return before
+        first = tuple(1 if n == 1 else m for n, m in zip(before.shape, update.shape, strict=True))
+        return registry["slice"](update, start=(0,) * len(first), stop=first,
+                                 step=(1,) * len(first))
     if op is POSITIONS:
         flat = registry["reshape"](before, shape=(_size(before.shape),))
         put = registry["put"](flat, settings["index"], update)
@@ -201,7 +208,7 @@ class TensorBase:
 
     __slots__ = (
         "_storage", "_steps", "_cached", "_shape", "_strides", "_offset", "_is_view",
-        "_gradient", "_retain", "__weakref__",
+        "_gradient", "_retain", "_one_of_many", "__weakref__",
     )
 
     if TYPE_CHECKING:  # the methods that Tensor adds
@@ -223,6 +230,8 @@ class TensorBase:
         self._is_view = is_view
         self._gradient = None
         self._retain = None
+        # Made by unbind() or split(), several views at once, or a view of such a view.
+        self._one_of_many = False
 
     # --- reading -----------------------------------------------------------------------
 
@@ -284,9 +293,14 @@ class TensorBase:
 
     # --- writing -----------------------------------------------------------------------
 
-    def _check_writable(self, what: str) -> None:
-        """Raise where an in-place operation is not allowed."""
-        if strides.overlaps(self._shape, self._strides):
+    def _check_writable(self, what: str, same_everywhere: bool = False) -> None:
+        """Raise where an in-place operation is not allowed.
+
+        Args:
+            what: the operation, for the message.
+            same_everywhere: it writes one number, which repeated elements can take.
+        """
+        if not same_everywhere and strides.overlaps(self._shape, self._strides):
             raise StateError(
                 f"{what}: unsupported operation: more than one element of the written-to tensor "
                 "refers to a single memory location",
@@ -298,6 +312,12 @@ class TensorBase:
                 "operation.",
                 why="the gradient of a leaf is taken where it stands; its old value would be lost",
                 fix="with torch.no_grad(): ...   or   x = x.clone() first")
+        if self._one_of_many and mode.grad and self._tracked:
+            raise InplaceError(
+                f"{what}: this view is the output of a function that returns multiple views "
+                "(unbind, split, chunk, or iteration). Such functions do not allow the output "
+                "views to be modified inplace.", why="its sisters' gradients would become stale",
+                fix="x[k] or x.narrow(...) for the one view, or an operation that is not in place")
 
     def _write(self, value: Value) -> None:
         """Replace this tensor's elements (checks are the caller's)."""
@@ -345,6 +365,7 @@ def make_view(base: TensorBase, steps: tuple[Step, ...], shape, strides_, offset
         storage = detached(storage)
     tensor = object.__new__(TensorType)
     tensor._set_up(storage, base._steps + steps, tuple(shape), tuple(strides_), offset, True)
+    tensor._one_of_many = base._one_of_many
     if storage.value.tracked:
         # Its gradient path goes through the tensor it is a view of, until the memory is written.
         value = base._value

@@ -115,12 +115,15 @@ def spread(value: Value, g: Value, path: set[int] | None = None):
         if part is not None and source.tracked
         and (path is None or origin(source).order in path)
     ]
-    _check_used(value, [part for _, part in shares], start)
+    _check_used(value, g, [part for _, part in shares], start)
     return shares
 
 
-def _used(value: Value, parts: list[Value], start: int) -> tuple[list[int], bool]:
-    """Return which inputs of `value`, and whether its result, went into the new values."""
+def _used(value: Value, g: Value, parts: list[Value], start: int) -> tuple[list[int], bool]:
+    """Return which inputs of `value`, and whether its result, went into the new values.
+
+    The gradient `g` itself may be any value, that of an input or the result included.
+    """
     places: dict[int, list[int]] = {}
     for k, source in enumerate(value.inputs):
         places.setdefault(source.order, []).append(k)
@@ -129,7 +132,7 @@ def _used(value: Value, parts: list[Value], start: int) -> tuple[list[int], bool
     stack = [part for part in parts if isinstance(part, Value)]
     while stack:
         node = stack.pop()
-        if node.order in seen:
+        if node.order in seen or node is g:
             continue
         seen.add(node.order)
         if node.order == value.order:
@@ -141,11 +144,13 @@ def _used(value: Value, parts: list[Value], start: int) -> tuple[list[int], bool
     return sorted(inputs), result
 
 
-def _check_used(value: Value, parts: list[Value], start: int) -> None:
+def _check_used(value: Value, g: Value, parts: list[Value], start: int) -> None:
     """Refuse to use values that were let go of, or overwritten since they were recorded."""
     if not value.freed and value.versions is None:
         return
-    inputs, result = _used(value, parts, start)
+    inputs, result = _used(value, g, parts, start)
+    # A number that belongs to the operation itself, such as a mean's count, is never let go of.
+    inputs = [k for k in inputs if value.inputs[k].label != "constant"]
     name = value.label or value.op.name
     if value.freed and (inputs or result):
         raise GradientError(
@@ -201,4 +206,4 @@ def _trial(value: Value, mask: tuple[bool, ...]) -> tuple[list[int], bool]:
     finally:
         mode.grad = before
     kept = [p for p, tracked in zip(parts, mask, strict=True) if tracked and p is not None]
-    return _used(result, kept, g.order)
+    return _used(result, g, kept, g.order)

@@ -62,8 +62,10 @@ class NoGradient(NamedTuple):
 
 
 def zero(g, y, *inputs, **settings):
-    """Gradient rule of an op that is flat almost everywhere: nothing flows back."""
-    return (None,) * len(inputs)
+    """Gradient rule of an op that is flat almost everywhere: what flows back is zero."""
+    return tuple(
+        full(v.shape, 0, v.dtype) if v.tracked and v.dtype.is_floating_point else None
+        for v in inputs)
 
 
 class Op:

@@ -318,7 +318,9 @@ class Tensor(TensorBase):
         if not self._tracked:
             return True
         marker = self._leaf_marker()
-        return marker is not None and not self._is_view
+        # A view can be a leaf too: requires_grad_() on a view of something untracked.
+        return marker is not None and (
+            not self._is_view or (marker.leaf is not None and marker.leaf() is self))
 
     @property
     def grad(self) -> Any:
@@ -754,7 +756,7 @@ class Tensor(TensorBase):
         return self
 
     def __copy__(self) -> Any:
-        made = self.detach().as_subclass(type(self))
+        made = self.data.as_subclass(type(self))
         if self._tracked:
             made._become_leaf()
         made.__dict__.update(self.__dict__)

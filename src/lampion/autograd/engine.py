@@ -184,9 +184,11 @@ def grad(
                                 fix="x.requires_grad_() before the computation")
         values.append(tensor._value)
     found = run(seeds, values, retain, create_graph)
-    results = []
+    results: list = []
+    made: dict[int, TensorBase] = {}  # one tensor for an input asked for twice
     for position, (tensor, value) in enumerate(zip(asked, values, strict=True)):
-        g = found.get(origin(value).order)
+        place = origin(value).order
+        g = found.get(place)
         if g is None and not allow:
             raise GradientError(
                 "One of the differentiated Tensors appears to not have been used in the graph: "
@@ -196,5 +198,7 @@ def grad(
                 fix="torch.autograd.grad(outputs, inputs, allow_unused=True)")
         if g is None and materialize_grads:
             g = full(tensor._shape, 0, tensor._dtype)
-        results.append(None if g is None else wrap(g))
+        if g is not None and place not in made:
+            made[place] = wrap(g)
+        results.append(None if g is None else made[place])
     return tuple(results)

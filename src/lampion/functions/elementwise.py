@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .. import base, dtypes, ops
+from .. import base, dtypes, ops, strides
 from ..base import TensorBase, is_number
 from ..errors import ArgumentError, ArgumentTypeError, DTypeError, StateError
 from ..ir import Op
@@ -118,7 +118,7 @@ atanh, atanh_ = _unary("atanh", e.atanh, True), _unary_("atanh_", e.atanh, True)
 sigmoid, sigmoid_ = _unary("sigmoid", e.sigmoid, True), _unary_("sigmoid_", e.sigmoid, True)
 erf, erf_ = _unary("erf", e.erf, True), _unary_("erf_", e.erf, True)
 erfinv, erfinv_ = _unary("erfinv", e.erfinv, True), _unary_("erfinv_", e.erfinv, True)
-abs, abs_ = _unary("abs", e.abs), _unary_("abs_", e.abs)
+abs, abs_ = _unary("abs", e.abs, False, True), _unary_("abs_", e.abs, False, True)
 neg, neg_ = _unary("neg", e.neg, False, True), _unary_("neg_", e.neg, False, True)
 sign, sign_ = _unary("sign", e.sign), _unary_("sign_", e.sign)
 relu, relu_ = _unary("relu", e.relu, False, True), _unary_("relu_", e.relu, False, True)
@@ -215,7 +215,7 @@ def positive(input: TensorBase) -> Any:
 
 
 def _scaled(name: str, input: Any, other: Any, alpha: Any) -> Any:
-    if alpha == 1:
+    if alpha == 1 and not isinstance(alpha, bool):
         return other
     dtype = result_type(as_operand(name, input), as_operand(name, other))
     if dtype.category < dtypes.FLOATING and isinstance(alpha, float):
@@ -575,7 +575,9 @@ def masked_fill(input: TensorBase, mask: TensorBase, value: Any) -> Any:
     """
     _check_mask("masked_fill", mask)
     value = _fill_number("masked_fill", input, value)
-    return apply("masked_fill", e.where, (mask, value, input), conditions=1, dtype=input._dtype)
+    made = apply("masked_fill", e.where, (mask, value, input), conditions=1, dtype=input._dtype)
+    made._strides = strides.contiguous(made._shape)  # a copy in row-major order, in PyTorch too
+    return made
 
 
 def masked_fill_(input: TensorBase, mask: TensorBase, value: Any) -> Any:
@@ -682,7 +684,7 @@ def clone(input: TensorBase, *, memory_format: Any = None) -> Any:
 
 def fill_(input: TensorBase, value: Any) -> Any:
     """Set every element to a number, in place."""
-    input._check_writable("fill_")
+    input._check_writable("fill_", same_everywhere=True)
     if isinstance(value, TensorBase) and value._shape:
         raise StateError("fill_ only supports 0-dimension value tensor but got tensor with "
                          f"{len(value._shape)} dimensions.", fix="x.copy_(value)")
@@ -693,7 +695,7 @@ def fill_(input: TensorBase, value: Any) -> Any:
 
 def zero_(input: TensorBase) -> Any:
     """Set every element to zero, in place."""
-    input._check_writable("zero_")
+    input._check_writable("zero_", same_everywhere=True)
     made = convert(0, input._dtype, input._shape)
     write("zero_", input, e.overwrite(input._value, made), (input, None))
     return input

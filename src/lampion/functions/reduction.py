@@ -119,7 +119,9 @@ def mean(input: TensorBase, dim: Any = None, keepdim: bool = False, *,
     total = _reduce("sum", r.sum, input, dims, keep, target)
     count = _count(input._shape, dims)
     # Dividing by a count, not multiplying by its rounded inverse. Nothing is saved but the number.
-    value = registry["div"](total._value, ir.full(total._shape, count, target))
+    divisor = ir.full(total._shape, count, target)
+    divisor.label = "constant"
+    value = registry["div"](total._value, divisor)
     return base.wrap(value, label="mean")
 
 
@@ -336,6 +338,9 @@ def norm(input: TensorBase, p: Any = "fro", dim: Any = None, keepdim: bool = Fal
                          f"input. Got {x._dtype.name}", fix="x.float().norm()")
     p = 2 if p in ("fro", None) else p
     dims, keep = _dims(dim, None, keepdim, None, len(x._shape), "norm")
+    if p in (math.inf, -math.inf) and _count(x._shape, dims) == 0:
+        raise StateError(f"linalg.vector_norm cannot compute the {p} norm on an empty tensor, or "
+                         "on an empty dimension: the operation does not have an identity")
     if p == math.inf or p == -math.inf:
         found = (amax if p > 0 else amin)(e.abs(x), dims, keep)
     elif p == 0:

@@ -5,6 +5,7 @@ A view shares memory with its base: a write through either is seen by both.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -259,7 +260,7 @@ def numpy_t(input: TensorBase) -> Any:
 def matrix_t(input: TensorBase) -> Any:
     """The last two axes exchanged (`x.mT`)."""
     if not input._shape:
-        return _same(input)
+        return input
     if len(input._shape) < 2:
         raise StateError("tensor.mT is only supported on matrices or batches of matrices. Got "
                          f"{len(input._shape)}-D tensor.")
@@ -429,11 +430,19 @@ def split(input: TensorBase, split_size_or_sections: Any, dim: int = 0) -> tuple
                              f"size of {length}")
         count = max(1, -(-length // size)) if size else 1
         sizes = [min(size, length - k * size) for k in range(count)]
-    pieces, begin = [], 0
-    for size in sizes:
-        pieces.append(slice_axis(input, axis, begin, begin + size))
-        begin += size
-    return tuple(pieces)
+    return _many(_pieces(input, axis, sizes))
+
+
+def _pieces(input: TensorBase, axis: int, sizes: Sequence[int]) -> tuple:
+    ends = list(itertools.accumulate(sizes, initial=0))
+    return tuple(slice_axis(input, axis, a, b) for a, b in itertools.pairwise(ends))
+
+
+def _many(views: tuple) -> tuple:
+    """Mark views that one function returned together: none can be written where tracked."""
+    for x in views:
+        x._one_of_many = True
+    return views
 
 
 def chunk(input: TensorBase, chunks: int, dim: int = 0) -> tuple:
@@ -455,7 +464,7 @@ def tensor_split(input: TensorBase, indices_or_sections: Any, dim: int = 0) -> t
     if isinstance(indices_or_sections, int):
         quot, rest = divmod(length, indices_or_sections)
         sizes = [quot + (k < rest) for k in range(indices_or_sections)]
-        return split(input, sizes, axis)
+        return _pieces(input, axis, sizes)
     places = [min(max(p + length if p < 0 else p, 0), length) for p in indices_or_sections]
     bounds = zip([0, *places], [*places, length], strict=True)
     return tuple(slice_axis(input, axis, a, max(a, b)) for a, b in bounds)
@@ -466,7 +475,7 @@ def unbind(input: TensorBase, dim: int = 0) -> tuple:
     if not input._shape:
         raise IndexRangeError("Dimension specified as 0 but tensor has no dimensions")
     axis = normalize_dim(dim, len(input._shape), "unbind")
-    return tuple(select(input, axis, k) for k in range(input._shape[axis]))
+    return _many(tuple(select(input, axis, k) for k in range(input._shape[axis])))
 
 
 # --- views by positions ------------------------------------------------------------------------
