@@ -121,10 +121,12 @@ scatter = opaque(
 
 
 def _scatter_add(xp, x, index, update, axis, location=None):
-    out = xp.array(x)
+    out = xp.array(x, order="C")
     index = check_positions(xp, index, x.shape[axis], "scatter_add", False, location)
-    region, grid = _region(xp, out, index, axis)
-    xp.add.at(region, grid, update)
+    _, grid = _region(xp, out, index, axis)
+    # Along one flat axis, `add.at` is several times as fast.
+    flat = xp.ravel_multi_index(grid, out.shape) if index.size else index
+    xp.add.at(out.reshape(-1), flat.reshape(-1), update.reshape(-1))
     return out
 
 
