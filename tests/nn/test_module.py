@@ -370,6 +370,10 @@ class TestParameter:
     def test_empty(self, nn):
         assert nn.Parameter().shape == (0,)
 
+    def test_numbers_are_refused(self, nn):
+        with pytest.raises(AttributeError):  # PyTorch asks a number to detach()
+            nn.Parameter(5.0)
+
     def test_integers_have_no_gradient(self, torch, nn):
         with pytest.raises(RuntimeError, match="floating point"):
             nn.Parameter(torch.tensor([1, 2]))

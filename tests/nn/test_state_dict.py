@@ -40,6 +40,12 @@ class TestSaving:
         assert net.state_dict(destination=mine, prefix="model.") is mine
         assert list(mine) == ["model." + key for key in KEYS]
 
+    def test_by_position(self, net):
+        mine = {}
+        with pytest.warns(FutureWarning):
+            assert net.state_dict(mine, "model.", True) is mine
+        assert mine["model.fc.weight"] is net.fc.weight
+
     def test_shared_parameter_is_saved_twice(self, net):
         net.again = net.fc
         assert list(net.state_dict())[-2:] == ["again.weight", "again.bias"]

@@ -27,6 +27,11 @@ class Parameter(Tensor):
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         data = creation.empty(0) if data is None else data
+        if not isinstance(data, Tensor):
+            raise errors.MissingAttributeError(
+                f"Parameter(): a {type(data).__name__} is not a Tensor",
+                why="a parameter shares the memory of a tensor",
+                fix="nn.Parameter(torch.tensor(...))")
         return data.detach().as_subclass(cls).requires_grad_(requires_grad)
 
     def __deepcopy__(self, memo: dict) -> Parameter:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -59,11 +60,12 @@ class StateMethods:
     # ---- saving ----
 
     def state_dict(
-        self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
+        self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False
     ) -> Any:
         """Return the parameters and persistent buffers, here and below, by dotted name.
 
         Args:
+            args: the three others by position, as old programs give them.
             destination: a dictionary to fill; a new ordered one when not given.
             prefix: put before every name.
             keep_vars: the tensors themselves instead of detached ones that share their memory.
@@ -73,6 +75,14 @@ class StateMethods:
             >>> list(torch.nn.Linear(2, 3).state_dict())
             ['weight', 'bias']
         """
+        if args:
+            warnings.warn(
+                "state_dict takes destination, prefix and keep_vars by keyword", FutureWarning,
+                stacklevel=2)
+            names = ("destination", "prefix", "keep_vars")
+            return self.state_dict(**{
+                "destination": destination, "prefix": prefix, "keep_vars": keep_vars,
+                **dict(zip(names, args, strict=False))})
         if destination is None:
             destination = OrderedDict()
             destination._metadata = OrderedDict()

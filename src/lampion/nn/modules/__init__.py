@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import types
+from importlib.machinery import ModuleSpec
 
 from lampion.nn import (
     activation,
@@ -63,6 +64,7 @@ def _make(name: str, files: tuple[types.ModuleType, ...]) -> types.ModuleType:
     for file in files:
         vars(made).update(
             (key, value) for key, value in vars(file).items() if not key.startswith("__"))
+    made.__spec__ = ModuleSpec(made.__name__, None)  # what importlib looks for
     sys.modules[made.__name__] = made
     return made
 
