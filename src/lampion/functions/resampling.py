@@ -195,7 +195,7 @@ def _nearest(old: int, new: int, scale: float | None, offset: float) -> Table:
 
 
 def _source(new: int, ratio, align_corners: bool, number: type) -> np.ndarray:
-    place = np.arange(new, dtype=number)
+    place: np.ndarray = np.arange(new, dtype=number)
     half = number(0.5)
     return place * ratio if align_corners else (place + half) * ratio - half
 
