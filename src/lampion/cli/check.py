@@ -92,11 +92,15 @@ def nearest_name(name: str) -> str:
     parent = "lampion" + name.rpartition(".")[0].removeprefix("torch")
     best: tuple[float, str] = (0.0, "")
     for position, place in enumerate((parent, *NEIGHBOURS)):
-        members = {member.lower(): member for member in _public_names(place)}
+        members: dict[str, list[str]] = {}
+        for member in _public_names(place):
+            members.setdefault(member.lower(), []).append(member)
         for close in difflib.get_close_matches(last.lower(), members, n=1, cutoff=0.75):
             likeness = difflib.SequenceMatcher(None, last.lower(), close).ratio()
             likeness += 0.1 if position == 0 else 0.0  # the same module is the likelier meaning
-            best = max(best, (likeness, f"{place}.{members[close]}"), key=lambda pair: pair[0])
+            # Of `nn.Linear` and `nn.linear`, that which begins as the wanted name does.
+            member = min(members[close], key=lambda name: name[0].isupper() != last[0].isupper())
+            best = max(best, (likeness, f"{place}.{member}"), key=lambda pair: pair[0])
     return best[1]
 
 
