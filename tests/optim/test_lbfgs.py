@@ -44,7 +44,7 @@ def run(library, function, settings, steps=5, state=None):
 
 @pytest.mark.parametrize("function", [rosenbrock, bowl])
 @pytest.mark.parametrize("settings", [
-    {"lr": 0.001},
+    {"lr": 0.001, "max_iter": 5},
     {"lr": 0.002, "max_iter": 7, "history_size": 3},
     {"line_search_fn": "strong_wolfe"},
     {"line_search_fn": "strong_wolfe", "max_iter": 4, "history_size": 2, "lr": 0.5},

@@ -37,7 +37,9 @@ def test_a_killed_saver_leaves_the_old_file_or_the_new_one(tmp_path):
     path = tmp_path / "checkpoint.pt"
     command = [sys.executable, "-c", SAVER, path]
     chance = random.Random(0)
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as saver:
+    package = os.path.dirname(os.path.dirname(lampion.__file__))
+    environment = {**os.environ, "PYTHONPATH": package}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as saver:
         for _ in range(3):  # it has started
             announced = int(saver.stdout.readline())
         for _ in range(20):

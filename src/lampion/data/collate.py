@@ -11,7 +11,7 @@ import numpy as np
 
 from lampion import dtypes
 from lampion.errors import ArgumentTypeError, ShapeError, StateError, shape_text
-from lampion.functions.creation import as_tensor, from_numpy, tensor
+from lampion.functions.creation import adopt, as_tensor, tensor
 from lampion.functions.shape import stack
 from lampion.tensor import Tensor
 
@@ -127,7 +127,7 @@ def _not_collatable(kind: Any) -> ArgumentTypeError:
     )
 
 
-def _stacked(arrays: Sequence[np.ndarray]) -> Tensor:
+def _stacked(arrays: Sequence[np.ndarray], dtype: dtypes.dtype | None = None) -> Tensor:
     """Copy arrays of one shape and type into one tensor; one copy per sample, no more."""
     first = arrays[0].shape
     for index, array in enumerate(arrays):
@@ -137,17 +137,17 @@ def _stacked(arrays: Sequence[np.ndarray]) -> Tensor:
                 why="stack expects each tensor to be equal size",
                 fix="a collate_fn of your own, for example with pad_sequence",
             )
-    return from_numpy(np.stack(arrays))
+    return adopt(np.stack(arrays), dtype)
 
 
 def collate_tensor_fn(
     batch: Sequence[Tensor], *, collate_fn_map: CollateMap | None = None
 ) -> Tensor:
     """Stack tensors; without gradients that is a plain copy and nothing is recorded."""
-    plain = all(
-        not entry.requires_grad and entry.dtype == batch[0].dtype for entry in batch
-    ) and batch[0].dtype != dtypes.bfloat16
-    return _stacked([entry.numpy() for entry in batch]) if plain else stack(list(batch))
+    dtype = batch[0].dtype
+    if any(entry.requires_grad or entry.dtype != dtype for entry in batch):
+        return stack(list(batch))
+    return _stacked([entry._read() for entry in batch], dtype)
 
 
 def collate_numpy_array_fn(

@@ -105,11 +105,8 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         if any(tensor.requires_grad for tensor in self.tensors):
             return None
         try:
-            arrays = [tensor.numpy() for tensor in self.tensors]
-        except TypeError:  # an element type that NumPy does not have
-            return None
-        try:
-            return [adopt(np.take(array, numbers, axis=0)) for array in arrays]
+            return [adopt(np.take(tensor._read(), numbers, axis=0), tensor.dtype)
+                    for tensor in self.tensors]
         except IndexError:
             size = len(self)
             wrong = next(n for n in numbers.tolist() if not -size <= n < size)

@@ -152,6 +152,18 @@ def tensor(data: Any, *, dtype: DType | None = None, device: Any = None,
     return finish(ir.leaf(array, kind), requires_grad, device)
 
 
+def adopt(array: np.ndarray, dtype: DType | None = None) -> Any:
+    """A tensor that takes over an array which nobody else writes to, without copying it.
+
+    Unlike `from_numpy` it shares nothing, so operations on it wait like on any other tensor.
+
+    Args:
+        dtype: element type where the array does not tell it (bfloat16).
+    """
+    return base.wrap(ir.leaf(np.ascontiguousarray(array).reshape(array.shape),
+                             dtype or dtypes.from_numpy(array.dtype)))
+
+
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Any:
     """Data as a tensor: tensors pass through, NumPy arrays share memory, the rest is copied."""
     dtypes.check_device(device)
@@ -256,6 +268,14 @@ def full(size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any 
     size = (size,) if isinstance(size, int) else size
     value = ir.expand(number_value(base.python_number(number), kind), _sizes("full", tuple(size)))
     return _settle_out(finish(value, requires_grad, device), out)
+
+
+def scalar_tensor(s: bool | int | float, *, dtype: DType | None = None, device: Any = None,
+                  requires_grad: bool = False, layout: Any = None,
+                  pin_memory: bool = False) -> Any:
+    """A tensor without axes; of the default floating type unless told otherwise."""
+    return full((), s, dtype=dtype or dtypes.get_default_dtype(), device=device,
+                requires_grad=requires_grad)
 
 
 def empty(*size: Any, dtype: DType | None = None, device: Any = None,

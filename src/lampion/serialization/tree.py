@@ -20,7 +20,7 @@ import numpy as np
 
 from lampion import dtypes
 from lampion.errors import ArgumentTypeError, FileFormatError
-from lampion.functions.creation import tensor
+from lampion.functions.creation import adopt
 from lampion.nn.parameter import Parameter
 from lampion.serialization.safetensors import KINDS, Stored
 from lampion.tensor import Tensor
@@ -44,18 +44,19 @@ def name_of(dtype: Any) -> str:
 def to_stored(value: Tensor) -> Stored:
     """Return the elements of a tensor as an array, bfloat16 as its bits."""
     kind = KIND_OF_DTYPE[name_of(value.dtype)]
-    if kind == "BF16":
-        wide = np.array(value.detach().float().numpy(), order="C")
-        return kind, (wide.view(np.uint32) >> 16).astype(np.uint16)
-    return kind, value.detach().numpy()
+    elements = value.detach()._read()
+    if kind == "BF16":  # kept as rounded float32
+        bits = np.array(elements, np.float32, order="C").view(np.uint32) >> 16
+        return kind, bits.astype(np.uint16)
+    return kind, elements
 
 
 def from_stored(kind: str, array: np.ndarray) -> Tensor:
-    """Return a tensor with these elements."""
+    """Return a tensor with these elements, which become its own."""
     if kind == "BF16":
-        wide = (array.astype(np.uint32) << 16).view(np.float32)
-        return tensor(wide, dtype=dtypes.bfloat16)
-    return tensor(array.astype(array.dtype.newbyteorder("="), copy=False))
+        wide = np.asarray(array.astype(np.uint32) << 16).view(np.float32)
+        return adopt(wide, dtypes.bfloat16)
+    return adopt(array.astype(array.dtype.newbyteorder("="), copy=False))
 
 
 def memory_of(value: Tensor) -> Any:
