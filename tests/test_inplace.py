@@ -31,6 +31,11 @@ PAIRS = {
     "floor_divide": (lambda x: x.floor_divide_(2), lambda x: x // 2),
     "remainder_": (lambda x: x.remainder_(4), lambda x: x % 4),
     "cumsum_": (lambda x: x.cumsum_(0), lambda x: x.cumsum(0)),
+    "cumprod_": (lambda x: x.cumprod_(0), lambda x: x.cumprod(0)),
+    "erfc_": (lambda x: x.erfc_(), lambda x: x.erfc()),
+    "nan_to_num_": (lambda x: x.log_().nan_to_num_(), lambda x: x.log()),
+    "gt_": (lambda x: x.gt_(3), lambda x: (x > 3).float()),
+    "logical_not_": (lambda x: x.logical_not_(), lambda x: x * 0),
 }
 
 
@@ -41,6 +46,17 @@ class TestValues:
         expected = apart(x).tolist()
         assert in_place(x) is x
         assert x.tolist() == expected
+
+    def test_triangles_and_diagonals(self, torch):
+        assert torch.ones(2, 2).tril_().tolist() == [[1.0, 0.0], [1.0, 1.0]]
+        assert torch.ones(2, 2).triu_(1).tolist() == [[0.0, 1.0], [0.0, 0.0]]
+        assert torch.zeros(2, 3).fill_diagonal_(5).tolist() == [[5.0, 0.0, 0.0], [0.0, 5.0, 0.0]]
+        cube = torch.zeros(2, 2, 2).fill_diagonal_(1)
+        assert cube.sum().item() == 2.0 and cube[1, 1, 1].item() == 1.0
+        tall = torch.zeros(5, 2).fill_diagonal_(1, wrap=True)
+        assert tall.nonzero().tolist() == [[0, 0], [1, 1], [3, 0], [4, 1]]
+        with pytest.raises(RuntimeError, match="dimensions"):
+            torch.zeros(3).fill_diagonal_(1)
 
     def test_operators(self, torch, x):
         same = x

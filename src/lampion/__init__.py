@@ -21,8 +21,8 @@ from .dtypes import int_ as int
 from .functions.creation import (
     arange, as_tensor, asarray, cartesian_prod, diag, diag_embed, empty, empty_like,
     empty_strided, eye, from_dlpack, from_numpy, frombuffer, full, full_like, linspace,
-    logspace, ones, ones_like, tensor, tril, tril_indices, triu, triu_indices, zeros,
-    zeros_like,
+    logspace, ones, ones_like, scalar_tensor, tensor, tril, tril_indices, triu, triu_indices,
+    zeros, zeros_like,
 )
 from .functions.random import (
     Generator, bernoulli, fork_rng, get_rng_state, initial_seed, manual_seed, multinomial,

@@ -30,7 +30,7 @@ from .errors import (
     StateError,
     shape_text,
 )
-from .functions import activation, creation, indexing, linalg, random, reduction
+from .functions import activation, creation, indexing, inplace, linalg, random, reduction
 from .functions import shape as shapes
 from .functions import elementwise as e
 from .functions.operands import infer_dtype_argument
@@ -1092,6 +1092,52 @@ class Tensor(TensorBase):
     trunc = e.trunc
     trunc_ = e.trunc_
     zero_ = e.zero_
+    cumsum_ = inplace.cumsum_
+    cumprod_ = inplace.cumprod_
+    tril_ = inplace.tril_
+    triu_ = inplace.triu_
+    eq_ = inplace.eq_
+    ne_ = inplace.ne_
+    lt_ = inplace.lt_
+    le_ = inplace.le_
+    gt_ = inplace.gt_
+    ge_ = inplace.ge_
+    logical_and_ = inplace.logical_and_
+    logical_or_ = inplace.logical_or_
+    logical_xor_ = inplace.logical_xor_
+    logical_not_ = inplace.logical_not_
+    bitwise_left_shift_ = inplace.bitwise_left_shift_
+    bitwise_right_shift_ = inplace.bitwise_right_shift_
+    nan_to_num_ = inplace.nan_to_num_
+    erfc_ = inplace.erfc_
+    frac_ = inplace.frac_
+    hypot_ = inplace.hypot_
+    logit_ = inplace.logit_
+    addbmm_ = inplace.addbmm_
+    baddbmm_ = inplace.baddbmm_
+    addmv_ = inplace.addmv_
+    addr_ = inplace.addr_
+    fill_diagonal_ = inplace.fill_diagonal_
+    # Second names.
+    absolute_ = abs_
+    arccos_ = acos_
+    arccosh_ = acosh_
+    arcsin_ = asin_
+    arcsinh_ = asinh_
+    arctan_ = atan_
+    arctanh_ = atanh_
+    arctan2_ = atan2_
+    divide_ = div_
+    true_divide_ = div_
+    multiply_ = mul_
+    subtract_ = sub_
+    negative_ = neg_
+    fix_ = trunc_
+    greater_ = gt_
+    greater_equal_ = ge_
+    less_ = lt_
+    less_equal_ = le_
+    not_equal_ = ne_
 
     # reductions
     all = reduction.all
