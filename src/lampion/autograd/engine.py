@@ -167,8 +167,8 @@ def grad(
         >>> import lampion as torch
         >>> x = torch.tensor(3., requires_grad=True)
         >>> (first,) = torch.autograd.grad(x ** 3, x, create_graph=True)
-        >>> first, torch.autograd.grad(first, x)
-        (tensor(27., grad_fn=<MulBackward0>), (tensor(18.),))
+        >>> first.item(), torch.autograd.grad(first, x)
+        (27.0, (tensor(18.),))
     """
     if is_grads_batched:
         raise GradientError("grad: is_grads_batched is not supported",
