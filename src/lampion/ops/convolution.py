@@ -38,13 +38,18 @@ def _places(kernel, stride, dilation, out):
 
 
 def _columns(xp, x, kernel, stride, padding, dilation, out):
-    """Every window as one column: (N, C * kernel, positions)."""
-    padded = _pad(xp, x, padding)
+    """Every window as one column: (C * kernel, N * positions)."""
+    padded = xp.swapaxes(_pad(xp, x, padding), 0, 1)
     n, c = x.shape[:2]
-    columns = xp.empty((n, c) + kernel + out, x.dtype)
+    columns = xp.empty((c,) + kernel + (n,) + out, x.dtype)
     for offset, place in _places(kernel, stride, dilation, out):
-        columns[(slice(None), slice(None)) + offset] = padded[place]
-    return columns.reshape(n, c * math.prod(kernel), math.prod(out))
+        columns[(slice(None),) + offset] = padded[place]
+    return columns.reshape(c * math.prod(kernel), n * math.prod(out))
+
+
+def _rows(xp, g):
+    """(N, O, *spatial) -> (O, N * positions)."""
+    return xp.swapaxes(g, 0, 1).reshape(g.shape[1], -1)
 
 
 def _convolution(xp, x, weight, stride, padding, dilation, groups):
@@ -53,9 +58,9 @@ def _convolution(xp, x, weight, stride, padding, dilation, groups):
     pieces = []
     for xs, ws in zip(xp.split(x, groups, 1), xp.split(weight, groups, 0), strict=True):
         columns = _columns(xp, xs, kernel, stride, padding, dilation, out)
-        pieces.append(ws.reshape(ws.shape[0], -1) @ columns)
-    result = pieces[0] if groups == 1 else xp.concatenate(pieces, 1)
-    return result.reshape((x.shape[0], weight.shape[0]) + out)
+        rows = ws.reshape(ws.shape[0], -1) @ columns
+        pieces.append(xp.swapaxes(rows.reshape((ws.shape[0], x.shape[0]) + out), 0, 1))
+    return xp.concatenate(pieces, 1)
 
 
 def _convolution_input(xp, g, weight, size, stride, padding, dilation, groups):
@@ -65,28 +70,22 @@ def _convolution_input(xp, g, weight, size, stride, padding, dilation, groups):
     total = xp.zeros((n, channels * groups) + padded, g.dtype)
     pairs = zip(xp.split(g, groups, 1), xp.split(weight, groups, 0), strict=True)
     for index, (gs, ws) in enumerate(pairs):
-        columns = ws.reshape(ws.shape[0], -1).T @ gs.reshape(n, gs.shape[1], math.prod(out))
-        columns = columns.reshape((n, channels) + kernel + out)
-        part = total[:, index * channels:(index + 1) * channels]
+        columns = ws.reshape(ws.shape[0], -1).T @ _rows(xp, gs)
+        columns = columns.reshape((channels,) + kernel + (n,) + out)
+        part = xp.swapaxes(total[:, index * channels:(index + 1) * channels], 0, 1)
         for offset, place in _places(kernel, stride, dilation, out):
-            part[place] += columns[(slice(None), slice(None)) + offset]
+            part[place] += columns[(slice(None),) + offset]
     inner = tuple(slice(p, p + s) for p, s in zip(padding, size, strict=True))
     return total[(slice(None), slice(None)) + inner]
 
 
 def _convolution_weight(xp, x, g, kernel, stride, padding, dilation, groups):
-    out = g.shape[2:]
     pieces = []
     for xs, gs in zip(xp.split(x, groups, 1), xp.split(g, groups, 1), strict=True):
-        columns = _columns(xp, xs, kernel, stride, padding, dilation, out)
-        rows = gs.reshape(gs.shape[0], gs.shape[1], math.prod(out))
-        if rows.shape[2] < 64:
-            # Few positions: one product over pictures and positions, not one a picture.
-            total = xp.tensordot(rows, columns, axes=((0, 2), (0, 2)))
-        else:
-            total = (rows @ xp.swapaxes(columns, 1, 2)).sum(0)
-        pieces.append(total.reshape((gs.shape[1], xs.shape[1]) + kernel))
-    return pieces[0] if groups == 1 else xp.concatenate(pieces, 0)
+        columns = _columns(xp, xs, kernel, stride, padding, dilation, g.shape[2:])
+        flat = _rows(xp, gs) @ columns.T
+        pieces.append(flat.reshape((gs.shape[1], xs.shape[1]) + kernel))
+    return xp.concatenate(pieces, 0)
 
 
 def _convolution_result(x: Value, weight: Value, stride, padding, dilation, groups) -> Type:
@@ -128,28 +127,28 @@ convolution_weight = opaque(
 
 
 def _pool_argmax(xp, x, kernel, stride, padding, dilation, out):
+    lowest = -xp.inf if x.dtype.kind == "f" else xp.iinfo(x.dtype).min
     # Windows may reach past the end when the output size was rounded up.
     reach = tuple((n - 1) * s + d * (k - 1) + 1
                   for n, s, d, k in zip(out, stride, dilation, kernel, strict=True))
-    widths = tuple((p, max(0, r - p - n))
-                   for p, r, n in zip(padding, reach, x.shape[2:], strict=True))
-    places = xp.arange(math.prod(x.shape[2:]), dtype=xp.int64).reshape(x.shape[2:])
-    bordered = any(map(any, widths))
-    if bordered:
-        lowest = -xp.inf if x.dtype.kind == "f" else xp.iinfo(x.dtype).min
-        x = xp.pad(x, ((0, 0), (0, 0)) + widths, constant_values=lowest)
-        places = xp.pad(places, widths, constant_values=-1)  # outside the image
+    widths = ((0, 0), (0, 0)) + tuple(
+        (p, max(0, r - p - n))
+        for p, r, n in zip(padding, reach, x.shape[2:], strict=True))
+    padded = xp.pad(x, widths, constant_values=lowest)
+    inside = xp.pad(xp.ones(x.shape[2:], bool), widths[2:])
+    places = xp.pad(xp.arange(math.prod(x.shape[2:])).reshape(x.shape[2:]), widths[2:])
     best = index = None
     for _, place in _places(kernel, stride, dilation, out):
-        candidate, position = xp.ascontiguousarray(x[place]), places[place[2:]]
+        candidate, position, valid = padded[place], places[place[2:]], inside[place[2:]]
         if best is None:
-            best, index = candidate, xp.broadcast_to(position, candidate.shape)
+            best = xp.where(valid, candidate, lowest)
+            # A window starts at its first place inside the image.
+            index = xp.broadcast_to(xp.where(valid, position, -1), best.shape)
             continue
-        better = (candidate > best) | xp.isnan(candidate)
-        if bordered:  # a window starts at its first place inside the image
-            better = (better | (index < 0)) & (position >= 0)
-        best, index = xp.maximum(best, candidate), xp.where(better, position, index)
-    return index
+        better = valid & ((candidate > best) | (candidate != candidate) | (index < 0))
+        best, index = xp.where(better, candidate, best), xp.where(better, position, index)
+    return index.astype(xp.int64)
+
 
 
 pool_argmax = opaque(
