@@ -293,8 +293,9 @@ class TestWrongArguments:
     def test_the_same_exception(self, code):
         with pytest.raises(Exception) as theirs:  # noqa: B017 - compared below
             build(oracle, code)
-        with pytest.raises(type(theirs.value)):
+        with pytest.raises(type(theirs.value)) as ours:
             build(lampion, code)
+        assert ours.value.fix
 
     @pytest.mark.parametrize("code", [
         "Embedding(3, 2, padding_idx=3)", "Embedding(3, 2, padding_idx=-4)", "Hardtanh(1, 1)",
@@ -315,8 +316,10 @@ class TestWrongArguments:
     def test_the_same_exception_when_called(self, code, shape):
         with pytest.raises(Exception) as theirs:  # noqa: B017 - compared below
             build(oracle, code)(oracle.ones(shape))
-        with pytest.raises(type(theirs.value)):
+        with pytest.raises(type(theirs.value)) as ours:
             build(lampion, code)(lampion.ones(shape))
+        assert ours.value.why or ours.value.fix
+        assert ours.value.layer == code.split("(")[0]
 
 
 @pytest.mark.parametrize("code, size, output_size", [

@@ -145,7 +145,8 @@ class Hardtanh(Module):
         self.inplace = inplace
         if self.max_val <= self.min_val:
             raise errors.ArgumentError(
-                f"max_val ({self.max_val}) must be greater than min_val ({self.min_val})")
+                f"max_val ({self.max_val}) must be greater than min_val ({self.min_val})",
+                fix="min_val=-1.0, max_val=1.0, the smaller one first")
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
@@ -392,5 +393,7 @@ class Softmax2d(Module):
     def forward(self, input: Tensor) -> Tensor:
         if input.dim() not in (3, 4):
             raise errors.ArgumentError(
-                f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead")
+                f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead",
+                why="the channels are the third axis from the end: (N, C, H, W) or (C, H, W)",
+                fix="nn.Softmax(dim=...) for other tensors")
         return F.softmax(input, -3)

@@ -134,5 +134,7 @@ def _replaced(new: Any, old: tuple, who: str, what: str) -> tuple:
     new = new if isinstance(new, (tuple, list)) else (new,)
     if len(new) != len(old):
         raise errors.StateError(
-            f"{who} returned an invalid number of {what}, got {len(new)}, but expected {len(old)}")
+            f"{who} returned an invalid number of {what}, got {len(new)}, but expected {len(old)}",
+            why="one gradient belongs to each tensor, None where there is none",
+            fix=f"return a tuple of {len(old)}, or None to change nothing")
     return tuple(new)

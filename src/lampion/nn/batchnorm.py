@@ -34,6 +34,7 @@ class _NormBase(Module):
     """
 
     _version = 2
+    family: str
     allowed_axes: tuple[int, ...]
 
     def __init__(
@@ -82,7 +83,11 @@ class _NormBase(Module):
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() not in self.allowed_axes:
             wanted = " or ".join(f"{axes}D" for axes in self.allowed_axes)
-            raise errors.ArgumentError(f"expected {wanted} input (got {input.dim()}D input)")
+            raise errors.ArgumentError(
+                f"expected {wanted} input (got {input.dim()}D input)",
+                why=f"{self._get_name()} normalises channels over a fixed number of axes",
+                fix=f"nn.{self.family}{min(max(input.dim() - 2, 1), 3)}d({self.num_features}), "
+                f"or {wanted} input")
 
     def extra_repr(self) -> str:
         return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
@@ -99,6 +104,8 @@ class _NormBase(Module):
 
 
 class _BatchNorm(_NormBase):
+    family = "BatchNorm"
+
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
         factor = 0.0 if self.momentum is None else self.momentum
@@ -191,6 +198,8 @@ class SyncBatchNorm(_BatchNorm):
 
 
 class _InstanceNorm(_NormBase):
+    family = "InstanceNorm"
+
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
         affine: bool = False, track_running_stats: bool = False, device: Any = None,
@@ -213,7 +222,9 @@ class _InstanceNorm(_NormBase):
         if self.affine:
             raise errors.ArgumentError(
                 f"expected input's size at dim={axis} to match num_features"
-                f" ({self.num_features}), but got: {size}.")
+                f" ({self.num_features}), but got: {size}.",
+                why="the layer has one scale and shift per channel",
+                fix=f"{self._get_name()}({size}, affine=True)")
         warnings.warn(
             f"input's size at dim={axis} does not match num_features. You can silence this warning "
             "by not passing in num_features, which is not used because affine=False",

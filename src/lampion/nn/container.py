@@ -23,7 +23,8 @@ class _Row(Module):
         if not -len(self) <= index < len(self):
             raise errors.IndexRangeError(
                 f"index {index} is out of range",
-                why=f"this {self._get_name()} holds {len(self)} modules")
+                why=f"this {self._get_name()} holds {len(self)} modules",
+                fix=f"an index from {-len(self)} to {len(self) - 1}")
         return list(self._modules)[index]
 
     def __setitem__(self, index: int, module: Module) -> None:
@@ -165,7 +166,8 @@ class ModuleList(_Row):
         if not isinstance(modules, Iterable):
             raise errors.ArgumentTypeError(
                 "ModuleList.extend should be called with an iterable, but got "
-                + type(modules).__name__)
+                + type(modules).__name__,
+                fix="append(module) for one module, extend([...]) for several")
         for module in list(modules):
             self.append(module)
         return self
@@ -280,7 +282,8 @@ def _check_module(module: Any) -> None:
 def _check_sequential(other: Any) -> None:
     if not isinstance(other, Sequential):
         raise errors.ArgumentError(
-            f"add operator supports only objects of Sequential class, but {type(other)} is given.")
+            f"add operator supports only objects of Sequential class, but {type(other)} is given.",
+            fix="nn.Sequential(*first, *others)")
 
 
 def _check_times(row: Module, other: Any) -> None:

@@ -57,7 +57,9 @@ class ConversionMethods:
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
             raise errors.ArgumentTypeError(
                 "nn.Module.to only accepts floating point or complex dtypes, but got desired "
-                f"dtype={dtype}")
+                f"dtype={dtype}",
+                why="gradients need numbers that change continuously",
+                fix="model.to(torch.float32), or .float(), .double(), .half()")
 
         def convert(tensor: Tensor) -> Tensor:
             if device is not None:

@@ -61,24 +61,31 @@ class _ConvNd(Module):
 
     def _check(self) -> None:
         if self.groups <= 0:
-            raise errors.ArgumentError("groups must be a positive integer")
+            raise errors.ArgumentError(
+                "groups must be a positive integer",
+                fix="groups=1")
         for name in ("in_channels", "out_channels"):
             if getattr(self, name) % self.groups != 0:
                 raise errors.ArgumentError(
                     f"{name} must be divisible by groups",
-                    why=f"{name} is {getattr(self, name)}, groups is {self.groups}")
+                    why=f"{name} is {getattr(self, name)}, groups is {self.groups}",
+                    fix=f"groups={math.gcd(self.in_channels, self.out_channels)}, "
+                    "or another number of channels")
         if self.padding_mode not in PADDING_MODES:
             raise errors.ArgumentError(
                 f"padding_mode must be one of {PADDING_MODES}, but got "
-                f"padding_mode='{self.padding_mode}'")
+                f"padding_mode='{self.padding_mode}'",
+                fix="padding_mode='zeros'")
         if isinstance(self.padding, str):
             if self.padding not in ("same", "valid"):
                 raise errors.ArgumentError(
-                    f"Invalid padding string {self.padding!r}, should be one of 'same', 'valid'")
+                    f"Invalid padding string {self.padding!r}, should be one of 'same', 'valid'",
+                    fix="padding='same', padding='valid' or a number")
             if self.padding == "same" and any(step != 1 for step in self.stride):
                 raise errors.ArgumentError(
                     "padding='same' is not supported for strided convolutions",
-                    why="the output is smaller than the input when the stride is above 1")
+                    why="the output is smaller than the input when the stride is above 1",
+                    fix="padding=kernel_size // 2 with this stride")
 
     def _explicit_padding(self) -> list[int]:
         """Return what `F.pad` takes to pad like this layer: last axis first, both sides."""
@@ -219,10 +226,12 @@ class _ConvTranspose(_ConvNd):
     ) -> None:
         if padding_mode != "zeros":
             raise errors.ArgumentError(
-                f'Only "zeros" padding mode is supported for {type(self).__name__}')
+                f'Only "zeros" padding mode is supported for {type(self).__name__}',
+                fix="F.pad on the result, or padding_mode='zeros'")
         if isinstance(padding, str):
             raise errors.ArgumentTypeError(
-                f"{type(self).__name__} takes padding as numbers, got {padding!r}")
+                f"{type(self).__name__} takes padding as numbers, got {padding!r}",
+                fix="padding=1")
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, output_padding,
             groups, bias, padding_mode, device, dtype)

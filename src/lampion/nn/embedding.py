@@ -31,7 +31,8 @@ class _Table(Module):
             if not -num_embeddings <= padding_idx < max(num_embeddings, 1):
                 raise errors.ArgumentError(
                     "padding_idx must be within num_embeddings",
-                    why=f"padding_idx is {padding_idx}, num_embeddings is {num_embeddings}")
+                    why=f"padding_idx is {padding_idx}, num_embeddings is {num_embeddings}",
+                    fix=f"padding_idx from {-num_embeddings} to {num_embeddings - 1}")
             if padding_idx < 0:
                 padding_idx += num_embeddings
         self.padding_idx = padding_idx
@@ -42,7 +43,8 @@ class _Table(Module):
         elif tuple(weight.shape) != (num_embeddings, embedding_dim):
             raise errors.ArgumentError(
                 "Shape of weight does not match num_embeddings and embedding_dim",
-                why=f"weight is {tuple(weight.shape)}, not {(num_embeddings, embedding_dim)}")
+                why=f"weight is {tuple(weight.shape)}, not {(num_embeddings, embedding_dim)}",
+                fix="nn.Embedding.from_pretrained(weight)")
         else:
             self.weight = Parameter(weight, requires_grad=not freeze)
 
@@ -202,4 +204,5 @@ def _check_matrix(embeddings: Tensor) -> None:
     if embeddings.dim() != 2:
         raise errors.ArgumentError(
             "Embeddings parameter is expected to be 2-dimensional",
-            why=f"it has shape {tuple(embeddings.shape)}")
+            why=f"it has shape {tuple(embeddings.shape)}",
+            fix="a tensor of shape (number of vectors, their length)")

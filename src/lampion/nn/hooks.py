@@ -265,7 +265,8 @@ class HookMethods:
             if not (isinstance(new, tuple) and len(new) == 2):
                 raise errors.StateError(
                     "forward pre-hook must return None or a tuple of (new_args, new_kwargs), "
-                    f"but got {new}.")
+                    f"but got {new}.",
+                    fix="return args, kwargs")
             args, kwargs = new
         return args, kwargs
 

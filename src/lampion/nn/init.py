@@ -45,7 +45,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
         if isinstance(slope, bool) or not isinstance(slope, (int, float)):
-            raise errors.ArgumentError(f"negative_slope {param} not a valid number")
+            raise errors.ArgumentError(
+                f"negative_slope {param} not a valid number",
+                fix="a number, for example 0.2")
         return math.sqrt(2.0 / (1 + slope**2))
     gains = {"sigmoid": 1, "tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 3.0 / 4}
     gains.update(dict.fromkeys(LINEAR, 1))
@@ -163,7 +165,9 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     _check_axes(tensor, (3, 4, 5), "Only tensors with 3, 4, or 5 dimensions are supported")
     out_channels, in_channels, *kernel = tensor.shape
     if out_channels % groups != 0:
-        raise errors.ArgumentError("dim 0 must be divisible by groups")
+        raise errors.ArgumentError(
+            "dim 0 must be divisible by groups",
+            why=f"{out_channels} output channels are to be split into {groups} groups")
     each = out_channels // groups
     passed = np.arange(min(each, in_channels))
     middle = tuple(size // 2 for size in kernel)
@@ -177,7 +181,9 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     """Return how many numbers one output element is made of, and one input element goes into."""
     if tensor.dim() < 2:
         raise errors.ArgumentError(
-            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions")
+            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions",
+            why=f"a weight has an output and an input axis, this has shape {tuple(tensor.shape)}",
+            fix="nn.init.normal_ or nn.init.zeros_ for biases and other vectors")
     out_channels, in_channels, *kernel = tensor.shape
     return in_channels * math.prod(kernel), out_channels * math.prod(kernel)
 
@@ -185,7 +191,9 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
 def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
     modes = ["fan_in", "fan_out"]
     if mode.lower() not in modes:
-        raise errors.ArgumentError(f"Mode {mode} not supported, please use one of {modes}")
+        raise errors.ArgumentError(
+            f"Mode {mode} not supported, please use one of {modes}",
+            fix="mode='fan_in'")
     return _calculate_fan_in_and_fan_out(tensor)[modes.index(mode.lower())]
 
 
@@ -271,7 +279,10 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     deep linear neural networks" (2013); evenly distributed after Mezzadri (2006).
     """
     if tensor.dim() < 2:
-        raise errors.ArgumentError("Only tensors with 2 or more dimensions are supported")
+        raise errors.ArgumentError(
+            "Only tensors with 2 or more dimensions are supported",
+            why=f"this one has shape {tuple(tensor.shape)}",
+            fix="nn.init.normal_ for vectors")
     if tensor.numel() == 0:
         return tensor
     rows = tensor.shape[0]

@@ -150,7 +150,9 @@ class _LazyConv(LazyModuleMixin):
         if not self.has_uninitialized_params():
             return
         if module.in_channels % module.groups != 0:
-            raise errors.ArgumentError("in_channels must be divisible by groups")
+            raise errors.ArgumentError(
+                "in_channels must be divisible by groups",
+                why=f"the first input has {module.in_channels} channels, groups is {module.groups}")
         module.weight.materialize(module._weight_shape())
         if module.bias is not None:
             module.bias.materialize((module.out_channels,))

@@ -97,7 +97,10 @@ class Bilinear(Module):
     ) -> None:
         super().__init__()
         if in1_features <= 0:
-            raise errors.ArgumentError(f"in1_features must be > 0, but got {in1_features}")
+            raise errors.ArgumentError(
+                f"in1_features must be > 0, but got {in1_features}",
+                why="the first values are drawn from [-k, k] with k = 1 / sqrt(in1_features)",
+                fix="in1_features=1 or more")
         self.in1_features = in1_features
         self.in2_features = in2_features
         self.out_features = out_features

@@ -97,7 +97,9 @@ class HuberLoss(_Loss):
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         if not isinstance(delta, (float, int)):
-            raise errors.ArgumentTypeError(f"delta must be a float or int, got: {type(delta)}")
+            raise errors.ArgumentTypeError(
+                f"delta must be a float or int, got: {type(delta)}",
+                fix="delta=1.0")
         super().__init__(reduction=reduction)
         self.delta = delta
 

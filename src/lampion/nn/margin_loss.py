@@ -66,7 +66,9 @@ class MultiMarginLoss(_WeightedLoss):
     ) -> None:
         super().__init__(weight, size_average, reduce, reduction)
         if p not in (1, 2):
-            raise errors.ArgumentError("only p == 1 and p == 2 supported")
+            raise errors.ArgumentError(
+                "only p == 1 and p == 2 supported",
+                fix="p=1 or p=2")
         if weight is not None and weight.dim() != 1:
             raise errors.ArgumentError(
                 f"MultiMarginLoss: expected weight to be None or 1D tensor, got {weight.dim()}D "
@@ -169,4 +171,5 @@ class TripletMarginWithDistanceLoss(_Loss):
 def _check_margin(margin: float, loss: _Loss) -> None:
     if margin <= 0:
         raise errors.ArgumentError(
-            f"{type(loss).__name__}: expected margin to be greater than 0, got {margin} instead")
+            f"{type(loss).__name__}: expected margin to be greater than 0, got {margin} instead",
+            fix="margin=1.0")

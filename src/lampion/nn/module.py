@@ -132,7 +132,8 @@ class Module(TreeMethods, StateMethods, HookMethods, ConversionMethods):
         if tensor is not None and not isinstance(tensor, Tensor):
             raise errors.ArgumentTypeError(
                 f"cannot assign '{_type_name(tensor)}' object to buffer '{name}' "
-                "(torch Tensor or None required)")
+                "(torch Tensor or None required)",
+                fix=f"register_buffer({name!r}, torch.tensor(...))")
         for hook in GLOBAL.buffer_registration.values():
             new = hook(self, name, tensor)
             tensor = tensor if new is None else new
@@ -151,7 +152,9 @@ class Module(TreeMethods, StateMethods, HookMethods, ConversionMethods):
         """
         self._check_ready("_modules", "module")
         if module is not None and not isinstance(module, Module):
-            raise errors.ArgumentTypeError(f"{_type_name(module)} is not a Module subclass")
+            raise errors.ArgumentTypeError(
+                f"{_type_name(module)} is not a Module subclass",
+                fix="an object of a class that derives from nn.Module, for example nn.ReLU()")
         self._check_name(name, "module", self._modules)
         self._set_module(name, module)
 
@@ -177,11 +180,17 @@ class Module(TreeMethods, StateMethods, HookMethods, ConversionMethods):
             raise errors.ArgumentTypeError(
                 f"{kind} name should be a string. Got {_type_name(name)}")
         if "." in name:
-            raise errors.NameTakenError(f'{kind} name can\'t contain ".", got: {name}')
+            raise errors.NameTakenError(
+                f'{kind} name can\'t contain ".", got: {name}',
+                why="a dot separates the names of nested modules",
+                fix=name.replace('.', '_'))
         if name == "":
             raise errors.NameTakenError(f'{kind} name can\'t be empty string ""')
         if name not in own and hasattr(self, name):
-            raise errors.NameTakenError(f"attribute '{name}' already exists")
+            raise errors.NameTakenError(
+                f"attribute '{name}' already exists",
+                why=f"{self._get_name()} has a method or attribute of this name",
+                fix=f"another name, for example '{name}_'")
 
     # ---- attributes ----
 
@@ -229,7 +238,8 @@ class Module(TreeMethods, StateMethods, HookMethods, ConversionMethods):
         if value is not None and not isinstance(value, Tensor):
             raise errors.ArgumentTypeError(
                 f"cannot assign '{_type_name(value)}' as buffer '{name}' "
-                "(torch.nn.Buffer, torch.Tensor or None expected)")
+                "(torch.nn.Buffer, torch.Tensor or None expected)",
+                fix=f"self.{name} = torch.tensor(...)")
         persistent = (value.persistent if isinstance(value, Buffer)
                       else name not in self._non_persistent_buffers_set)
         # A subclass may define register_buffer without the last argument.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -96,7 +97,9 @@ class GroupNorm(_Affine):
         super().__init__()
         if num_channels % num_groups != 0:
             raise errors.ArgumentError(
-                f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
+                f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})",
+                why="every group has the same number of channels",
+                fix=f"num_groups={math.gcd(num_channels, num_groups)}")
         self.num_groups = num_groups
         self.num_channels = num_channels
         self.eps = eps

@@ -79,7 +79,8 @@ class _CircularPad(_Pad):
         allowed = (self.axes + 1, self.axes + 2)
         if input.dim() not in allowed:
             raise errors.ArgumentError(
-                f"expected {allowed[0]}D or {allowed[1]}D input (got {input.dim()}D input)")
+                f"expected {allowed[0]}D or {allowed[1]}D input (got {input.dim()}D input)",
+                fix="an input with a channel axis, and at most one batch axis before it")
         return super().forward(input)
 
 

@@ -70,7 +70,8 @@ class ParameterList(Module):
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
             raise errors.ArgumentTypeError(
                 "ParameterList.extend should be called with an iterable, but got "
-                + type(values).__name__)
+                + type(values).__name__,
+                fix="append(value) for one value, extend([...]) for several")
         for value in list(values):
             self.append(value)
         return self

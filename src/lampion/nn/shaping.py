@@ -56,7 +56,8 @@ class Unflatten(Module):
         if not sizes_fit:
             raise errors.ArgumentTypeError(
                 "unflattened_size must be a tuple of ints, but found type "
-                f"{type(unflattened_size).__name__}")
+                f"{type(unflattened_size).__name__}",
+                fix="nn.Unflatten(1, (2, -1)): the axis, and the sizes that it becomes")
         self.dim = dim
         self.unflattened_size = unflattened_size
 

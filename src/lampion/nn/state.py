@@ -98,7 +98,10 @@ class StateMethods:
                     destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
         for hook in self._state_dict_hooks.values():
             if hook(self, destination, prefix, metadata) is not None:
-                raise errors.StateError("state_dict post-hook must return None")
+                raise errors.StateError(
+                    "state_dict post-hook must return None",
+                    why="the hook changes the dictionary in place",
+                    fix="a hook without return")
         return destination
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
@@ -153,7 +156,8 @@ class StateMethods:
         """
         if not isinstance(state_dict, Mapping):
             raise errors.ArgumentTypeError(
-                f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+                f"Expected state_dict to be dict-like, got {type(state_dict)}.",
+                fix="model.load_state_dict(torch.load(file))")
         metadata = getattr(state_dict, "_metadata", None)
         # A copy: a module may change the dictionary while it loads its part.
         state: Any = OrderedDict(state_dict)

@@ -204,7 +204,9 @@ class TreeMethods:
             mode: False for evaluation mode.
         """
         if not isinstance(mode, bool):
-            raise errors.ArgumentError("training mode is expected to be boolean")
+            raise errors.ArgumentError(
+                "training mode is expected to be boolean",
+                fix="model.train() or model.eval()")
         self.training = mode
         for module in self.children():
             module.train(mode)
@@ -239,4 +241,5 @@ class TreeMethods:
 def _check_has(module: Any, name: str) -> None:
     if not hasattr(module, name):
         raise errors.MissingAttributeError(
-            f"{module._get_name()} has no attribute `{name}`")
+            f"{module._get_name()} has no attribute `{name}`",
+            fix=f"one of {[*module._modules, *module._parameters, *module._buffers]}")

@@ -52,7 +52,8 @@ class _SpectralNorm(Module):
         if n_power_iterations <= 0:
             raise errors.ArgumentError(
                 "Expected n_power_iterations to be positive, but got "
-                f"n_power_iterations={n_power_iterations}")
+                f"n_power_iterations={n_power_iterations}",
+                fix="n_power_iterations=1")
         self.dim = dim % axes
         self.eps = eps
         if axes > 1:

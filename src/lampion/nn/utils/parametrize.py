@@ -195,7 +195,8 @@ def remove_parametrizations(
     """
     if not is_parametrized(module, tensor_name):
         raise errors.ArgumentError(
-            f"Module {module} does not have a parametrization on {tensor_name}")
+            f"Module {module} does not have a parametrization on {tensor_name}",
+            fix=f"one of {list(getattr(module, 'parametrizations', ()))}")
     row = module.parametrizations[tensor_name]
     if not row.is_tensor and not leave_parametrized:
         raise errors.ArgumentError(

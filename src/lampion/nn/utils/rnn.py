@@ -38,10 +38,13 @@ def pad_sequence(
             f"{type(sequences)}")
     if padding_side not in ("left", "right"):
         raise errors.ArgumentError(
-            f"padding_side should be one of 'left' or 'right' but got {padding_side}")
+            f"padding_side should be one of 'left' or 'right' but got {padding_side}",
+            fix="padding_side='right'")
     rows = list(sequences)
     if not rows:
-        raise errors.StateError("received an empty list of sequences")
+        raise errors.StateError(
+            "received an empty list of sequences",
+            why="there is no sequence to take the shape from")
     longest = max(row.shape[0] for row in rows)
     padded = []
     for row in rows:

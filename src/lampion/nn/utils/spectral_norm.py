@@ -29,7 +29,8 @@ class SpectralNorm:
         if n_power_iterations <= 0:
             raise errors.ArgumentError(
                 "Expected n_power_iterations to be positive, but got "
-                f"n_power_iterations={n_power_iterations}")
+                f"n_power_iterations={n_power_iterations}",
+                fix="n_power_iterations=1")
         self.name = name
         self.n_power_iterations = n_power_iterations
         self.dim = dim
@@ -118,4 +119,6 @@ def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
             module.register_parameter(name, Parameter(weight.detach()))
             del module._forward_pre_hooks[number]
             return module
-    raise errors.ArgumentError(f"spectral_norm of '{name}' not found in {module}")
+    raise errors.ArgumentError(
+        f"spectral_norm of '{name}' not found in {module}",
+        fix="spectral_norm(module, name) before this")

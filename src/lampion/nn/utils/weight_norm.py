@@ -87,4 +87,6 @@ def remove_weight_norm(module: Module, name: str = "weight") -> Module:
             setattr(module, name, Parameter(weight.data))
             del module._forward_pre_hooks[number]
             return module
-    raise errors.ArgumentError(f"weight_norm of '{name}' not found in {module}")
+    raise errors.ArgumentError(
+        f"weight_norm of '{name}' not found in {module}",
+        fix="weight_norm(module, name) before this")
