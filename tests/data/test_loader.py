@@ -345,6 +345,39 @@ def test_workers_have_seeds_of_their_own_that_follow_the_generator():
     assert data.get_worker_info() is None
 
 
+def test_chance_in_workers_follows_the_seed_and_leaves_the_main_program_alone():
+    class Noise(Images):
+        def __getitem__(self, index):
+            time.sleep(random.Random(index).random() * 0.002)
+            return lampion.rand(1)
+
+    def draw():
+        lampion.manual_seed(4)
+        noise = [batch.tolist() for batch in data.DataLoader(Noise(12), num_workers=3)]
+        return noise, lampion.rand(3).tolist()
+
+    first = draw()
+    assert draw() == first
+    assert len({str(batch) for batch in first[0]}) == 12
+    lampion.manual_seed(4)
+    list(data.DataLoader(Images(12), num_workers=3))
+    assert lampion.rand(3).tolist() == first[1]
+
+
+def test_the_usual_way_to_seed_a_worker():
+    seeds = []
+
+    def seed_worker(worker_id):
+        seeds.append((worker_id, lampion.initial_seed()))
+        assert lampion.initial_seed() == data.get_worker_info().seed
+        lampion.manual_seed(worker_id)
+
+    before = lampion.initial_seed()
+    list(data.DataLoader(Images(4), num_workers=2, worker_init_fn=seed_worker))
+    (_, a), (_, b) = sorted(seeds)
+    assert b == a + 1 and lampion.initial_seed() == before
+
+
 @pytest.mark.parametrize("options", [
     {"num_workers": -1},
     {"timeout": -1},

@@ -16,6 +16,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+from lampion.functions.random import give_thread_its_own_generator
+
 Job = tuple[Callable[[Any], Any], "Future[Any]"]
 
 
@@ -96,6 +98,8 @@ def _work(
     jobs: queue.SimpleQueue[Job | None], info: WorkerInfo, init_fn: Callable[[int], Any] | None
 ) -> None:
     _here.info = info
+    # What a worker draws follows its seed, and the main program's sequence goes on untouched.
+    give_thread_its_own_generator(info.seed)
     failure: BaseException | None = None
     try:
         if init_fn is not None:

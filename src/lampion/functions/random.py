@@ -97,6 +97,17 @@ class Generator:
 
 
 default_generator = Generator()
+_thread = threading.local()
+
+
+def current_generator() -> Generator:
+    """The generator that draws use by default: a worker's own in a thread that has one."""
+    return getattr(_thread, "generator", default_generator)
+
+
+def give_thread_its_own_generator(seed: int) -> None:
+    """Let this thread draw from a sequence of its own, whatever the other threads draw."""
+    _thread.generator = Generator().manual_seed(seed)
 
 
 def manual_seed(seed: int) -> Generator:
@@ -108,27 +119,27 @@ def manual_seed(seed: int) -> Generator:
         >>> _ = torch.manual_seed(1); bool((torch.rand(3) == a).all())
         True
     """
-    return default_generator.manual_seed(seed)
+    return current_generator().manual_seed(seed)
 
 
 def seed() -> int:
     """Start the default generator at a place nobody can know."""
-    return default_generator.seed()
+    return current_generator().seed()
 
 
 def initial_seed() -> int:
     """The default generator's seed."""
-    return default_generator.initial_seed()
+    return current_generator().initial_seed()
 
 
 def get_rng_state() -> Any:
     """The default generator's state."""
-    return default_generator.get_state()
+    return current_generator().get_state()
 
 
 def set_rng_state(state: TensorBase) -> None:
     """Bring the default generator to a state."""
-    default_generator.set_state(state)
+    current_generator().set_state(state)
 
 
 @contextlib.contextmanager
@@ -148,7 +159,7 @@ def fork_rng(devices: Any = None, enabled: bool = True):
 def _bits(shape: tuple[int, ...], generator: Generator | None) -> Value:
     """32 random bits for each element."""
     count = math.prod(shape)
-    start = (generator or default_generator).advance(-(-count // 4))
+    start = (generator or current_generator()).advance(-(-count // 4))
     key = ir.leaf(np.array(start, np.uint64).view(np.int64), dtypes.int64)
     return ops.random.random_bits(key, shape=shape)
 

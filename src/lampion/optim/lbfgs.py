@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from lampion.autograd import enable_grad, no_grad
@@ -91,7 +92,7 @@ class LBFGS(Optimizer):
             parameter.add_(part, alpha=t)
             offset += count
 
-    def _point(self, t: float, closure: Callable[[], Any], direction: Tensor) -> Point:
+    def _point(self, closure: Callable[[], Any], direction: Tensor, t: float) -> Point:
         """Evaluate the closure t along the direction and come back."""
         before = [parameter.clone() for parameter in self._parameters()]
         self._move(t, direction)
@@ -156,7 +157,7 @@ class LBFGS(Optimizer):
                 loss, gradient, used = float(closure()), self._flat_gradient(), 1
             else:
                 point, used = strong_wolfe(
-                    lambda t, d=direction: self._point(t, closure, d),
+                    partial(self._point, closure, direction),
                     Point(0.0, loss, gradient.clone(), slope), t,
                     float(direction.abs().max()), most=group["max_eval"] - evaluations,
                 )

@@ -118,8 +118,7 @@ def _checksum(text: str, tensors: dict[str, Stored]) -> str:
     crc = zlib.crc32(json.dumps([text, table]).encode())
     for _, array in tensors.values():
         if array.nbytes:
-            crc = zlib.crc32(memoryview(array if array.flags.c_contiguous else array.copy())
-                             .cast("B"), crc)
+            crc = zlib.crc32(safetensors.bytes_of(array), crc)
     return f"{crc:08x}"
 
 

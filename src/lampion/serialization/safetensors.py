@@ -31,6 +31,11 @@ LARGEST_HEADER = 100_000_000  # the limit of the format's other readers
 Stored = tuple[str, np.ndarray]  # kind, elements
 
 
+def bytes_of(array: np.ndarray) -> memoryview:
+    """Return the elements as bytes, without copying if they lie in order."""
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+
+
 def header_of(tensors: Mapping[str, Stored], metadata: Mapping[str, str]) -> bytes:
     """Return the length and the header, filled up with blanks so that elements are aligned."""
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
@@ -54,7 +59,7 @@ def write(file: BinaryIO, tensors: Mapping[str, Stored], metadata: Mapping[str, 
     file.write(header_of(tensors, metadata))
     for _, array in tensors.values():
         if array.nbytes:
-            file.write(memoryview(np.ascontiguousarray(array)).cast("B"))
+            file.write(bytes_of(array))
 
 
 def read(file: BinaryIO, start: bytes, source: str) -> tuple[dict[str, Stored], dict[str, str]]:
@@ -79,7 +84,7 @@ def read(file: BinaryIO, start: bytes, source: str) -> tuple[dict[str, Stored], 
     for name, kind, shape, _ in table:
         array = np.empty(shape, KINDS[kind])
         if array.nbytes:
-            view = memoryview(array).cast("B")
+            view = bytes_of(array)
             given, rest = rest[:len(view)], rest[len(view):]
             view[:len(given)] = given
             _fill(file, view[len(given):], source, name)

@@ -88,7 +88,7 @@ class Reader:
     def structure(self, file: BinaryIO) -> Any:
         """Run the pickle at the position of `file`."""
         utils = "torch._utils"
-        builders = {
+        builders: dict[Name, Callable[..., Any]] = {
             Name(utils, "_rebuild_tensor"): self.tensor,
             Name(utils, "_rebuild_tensor_v2"): self.tensor,
             Name(utils, "_rebuild_parameter"): self.parameter,

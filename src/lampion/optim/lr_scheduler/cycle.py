@@ -174,8 +174,8 @@ class OneCycleLR(CycledMomentum):
         >>> import lampion as torch
         >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
         >>> schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.5, total_steps=10)
-        >>> schedule.get_last_lr()
-        [0.02]
+        >>> round(schedule.get_last_lr()[0], 6)
+        0.02
 
     Source: Smith and Topin, "Super-convergence: very fast training of neural networks using
     large learning rates" (2018).
