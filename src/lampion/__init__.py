@@ -73,8 +73,10 @@ from .autograd import (
 )
 from . import linalg, nn, optim, utils
 from .functions.activation import (
-    celu, celu_, log_softmax, prelu, rrelu, rrelu_, selu, selu_, softmax, threshold, threshold_,
+    celu, celu_, prelu, rrelu, rrelu_, selu, selu_, threshold, threshold_,
 )
+from .functions.activation import log_softmax_of as log_softmax
+from .functions.activation import softmax_of as softmax
 from .functions.convolution import (
     conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d,
 )

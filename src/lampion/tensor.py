@@ -1275,8 +1275,8 @@ class Tensor(TensorBase):
     uniform_ = random.uniform_
 
     # activations
-    softmax = activation.softmax
-    log_softmax = activation.log_softmax
+    softmax = activation.softmax_of
+    log_softmax = activation.log_softmax_of
     prelu = activation.prelu
     hardshrink = activation.hardshrink
 

@@ -183,3 +183,14 @@ def test_settings_out_of_range(name, settings, expected):
 def test_a_list_is_not_a_tensor():
     with pytest.raises(TypeError, match="Tensor"):
         F.relu([1.0, 2.0])
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_as_a_method_and_at_the_top_the_axis_comes_first_and_then_the_dtype(name):
+    x = lampion.tensor([[1.0, 2.0]])
+    wide = getattr(F, name)(x, 1, dtype=lampion.float64)
+    method, function = getattr(x, name), getattr(lampion, name)
+    for found in (method(1, lampion.float64), function(x, 1, lampion.float64)):
+        assert found.dtype == lampion.float64 and found.tolist() == wide.tolist()
+    with pytest.raises(TypeError):
+        getattr(x, name)()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lampion import errors
 from lampion.functions import random
-from lampion.functions.checks import axis, require_floating, require_tensor, source, store
+from lampion.functions.checks import axis, named, require_floating, require_tensor, source, store
 
 if TYPE_CHECKING:
     from lampion.dtypes import dtype as DType
@@ -49,7 +49,7 @@ def threshold(
     """
     require_tensor("threshold", "input", input)
     x = source(input, inplace)
-    return store(input, x.masked_fill(x <= threshold, value), inplace)
+    return named("threshold", store(input, x.masked_fill(x <= threshold, value), inplace))
 
 
 def hardtanh(
@@ -70,7 +70,7 @@ def hardtanh(
             fix=f"hardtanh(input, {max_val}, {min_val})",
         )
     x = source(input, inplace)
-    return store(input, _limit(x, min_val, max_val), inplace)
+    return named("hardtanh", store(input, _limit(x, min_val, max_val), inplace))
 
 
 def _limit(input: Tensor, low: float, high: float) -> Tensor:
@@ -87,7 +87,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """
     require_tensor("relu6", "input", input)
     x = source(input, inplace)
-    return store(input, _limit(x, 0.0, 6.0), inplace)
+    return named("hardtanh", store(input, _limit(x, 0.0, 6.0), inplace))
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -98,7 +98,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     require_tensor("leaky_relu", "input", input)
     require_floating("leaky_relu", "input", input)
     x = source(input, inplace)
-    return store(input, x.where(x > 0, x * negative_slope), inplace)
+    return named("leaky_relu", store(input, x.where(x > 0, x * negative_slope), inplace))
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -129,7 +129,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         weight = weight.reshape(())
     positive = input > 0
     # The positive side is blanked first: an infinity there would reach the weight as 0 * inf.
-    return input.where(positive, weight * input.masked_fill(positive, 0))
+    result = input.where(positive, weight * input.masked_fill(positive, 0))
+    return named("prelu_kernel", result)
 
 
 def rrelu(
@@ -183,7 +184,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     require_tensor("elu", "input", input)
     require_floating("elu", "input", input)
     x = source(input, inplace)
-    return store(input, _exponential_unit(x, alpha, 1, 1), inplace)
+    return named("elu", store(input, _exponential_unit(x, alpha, 1, 1), inplace))
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -195,7 +196,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     require_tensor("selu", "input", input)
     require_floating("selu", "input", input)
     x = source(input, inplace)
-    return store(input, _exponential_unit(x, SELU_ALPHA, SELU_SCALE, 1), inplace)
+    return named("elu", store(input, _exponential_unit(x, SELU_ALPHA, SELU_SCALE, 1), inplace))
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -213,7 +214,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
             "celu: alpha=0", why="x / alpha must exist", fix="alpha=1.0, or relu(input)"
         )
     x = source(input, inplace)
-    return store(input, _exponential_unit(x, alpha, 1, 1 / alpha), inplace)
+    return named("celu", store(input, _exponential_unit(x, alpha, 1, 1 / alpha), inplace))
 
 
 # Smooth units ----------------------------------------------------------------------------------
@@ -231,10 +232,10 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     require_tensor("gelu", "input", input)
     require_floating("gelu", "input", input)
     if approximate == "none":
-        return input * 0.5 * (1 + (input * math.sqrt(0.5)).erf())
+        return named("gelu", input * 0.5 * (1 + (input * math.sqrt(0.5)).erf()))
     if approximate == "tanh":
         inner = math.sqrt(2 / math.pi) * (input + 0.044715 * (input * input * input))
-        return input * 0.5 * (1 + inner.tanh())
+        return named("gelu", input * 0.5 * (1 + inner.tanh()))
     raise errors.ArgumentRangeError(
         f"gelu: approximate={approximate!r}", why="there are two ways to compute gelu",
         fix="gelu(input, approximate='tanh'), or approximate='none'",
@@ -249,7 +250,7 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     require_tensor("silu", "input", input)
     require_floating("silu", "input", input)
     x = source(input, inplace)
-    return store(input, x * x.sigmoid(), inplace)
+    return named("silu", store(input, x * x.sigmoid(), inplace))
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -261,7 +262,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     require_tensor("mish", "input", input)
     require_floating("mish", "input", input)
     x = source(input, inplace)
-    return store(input, x * softplus(x).tanh(), inplace)
+    return named("mish", store(input, x * softplus(x).tanh(), inplace))
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -274,7 +275,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     scaled = input if beta == 1 else input * beta
     linear = scaled > threshold
     curve = scaled.masked_fill(linear, 0).exp().log1p()
-    return input.where(linear, curve if beta == 1 else curve / beta)
+    return named("softplus", input.where(linear, curve if beta == 1 else curve / beta))
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -305,7 +306,8 @@ def logsigmoid(input: Tensor) -> Tensor:
     # where instead of min and abs: at 0 those have gradients (1, 0), the sum must be 1/2.
     negative = input < 0
     minus_magnitude = input.where(negative, -input)
-    return input.masked_fill(~negative, 0) - minus_magnitude.exp().log1p()
+    result = input.masked_fill(~negative, 0) - minus_magnitude.exp().log1p()
+    return named("log_sigmoid", result)
 
 
 def tanh(input: Tensor) -> Tensor:
@@ -337,7 +339,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     require_tensor("hardsigmoid", "input", input)
     require_floating("hardsigmoid", "input", input)
     x = source(input, inplace)
-    return store(input, _limit(x + 3, 0.0, 6.0) / 6, inplace)
+    return named("hardsigmoid", store(input, _limit(x + 3, 0.0, 6.0) / 6, inplace))
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -349,7 +351,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     require_tensor("hardswish", "input", input)
     require_floating("hardswish", "input", input)
     x = source(input, inplace)
-    return store(input, x * _limit(x + 3, 0.0, 6.0) / 6, inplace)
+    return named("hardswish", store(input, x * _limit(x + 3, 0.0, 6.0) / 6, inplace))
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -358,7 +360,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     Shape: any -> same.
     """
     require_tensor("hardshrink", "input", input)
-    return input.masked_fill((input >= -lambd) & (input <= lambd), 0)
+    return named("hardshrink", input.masked_fill((input >= -lambd) & (input <= lambd), 0))
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -375,7 +377,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
         raise errors.ArgumentRangeError(
             f"softshrink: lambd={lambd}", why="lambd must be 0 or more", fix=f"lambd={-lambd}"
         )
-    return input - input.clamp(-lambd, lambd)
+    return named("softshrink", input - input.clamp(-lambd, lambd))
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -397,7 +399,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
             why="glu halves this axis, so its length must be even",
         )
     value, gate = input.chunk(2, dim)
-    return value * gate.sigmoid()
+    return named("glu", value * gate.sigmoid())
 
 
 # Softmax family --------------------------------------------------------------------------------
@@ -420,9 +422,9 @@ def softmax(
         >>> torch.nn.functional.softmax(torch.zeros(1, 4), dim=1).tolist()
         [[0.25, 0.25, 0.25, 0.25]]
     """
-    shifted = _shifted("softmax", input, dim, _stacklevel, dtype)
-    power, dim = shifted[0].exp(), shifted[1]
-    return power / power.sum(dim, keepdim=True)
+    shifted, dim = _shifted("softmax", input, dim, _stacklevel, dtype)
+    power = shifted.exp()
+    return named("softmax", power / power.sum(dim, keepdim=True))
 
 
 def log_softmax(
@@ -438,7 +440,23 @@ def log_softmax(
     Shape: any -> same.
     """
     shifted, dim = _shifted("log_softmax", input, dim, _stacklevel, dtype)
-    return shifted - shifted.exp().sum(dim, keepdim=True).log()
+    return named("log_softmax", shifted - shifted.exp().sum(dim, keepdim=True).log())
+
+
+def softmax_of(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+    """`torch.softmax` and `Tensor.softmax`: the axis must be given.
+
+    Shape: any -> same.
+    """
+    return softmax(input, dim, dtype=dtype)
+
+
+def log_softmax_of(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+    """`torch.log_softmax` and `Tensor.log_softmax`: the axis must be given.
+
+    Shape: any -> same.
+    """
+    return log_softmax(input, dim, dtype=dtype)
 
 
 def softmin(

@@ -132,6 +132,13 @@ def axis(function: str, dim: int, ndim: int) -> int:
     return dim % limit
 
 
+def named(label: str, result: Tensor) -> Tensor:
+    """Return the result, its `grad_fn` named after the function that composed it."""
+    if result._tracked:
+        result._value.label = label
+    return result
+
+
 def source(input: Tensor, inplace: bool) -> Tensor:
     """Return what to compute from: a copy when the input itself is about to be overwritten."""
     return input.clone() if inplace else input

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lampion import errors
 from lampion.functions import creation, primitive
-from lampion.functions.checks import require_same_dtype, require_tensor, sizes
+from lampion.functions.checks import named, require_same_dtype, require_tensor, sizes
 from lampion.functions.padding import pad
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _conv(
     _check_extent(function, x, kernel, padding, dilation)
     result = primitive.convolution(x, weight, stride, padding, dilation, groups)
     if bias is not None:
-        result = result + bias.reshape((-1,) + (1,) * axes)
+        result = named("convolution", result + bias.reshape((-1,) + (1,) * axes))
     return result if batched else result.squeeze(0)
 
 
@@ -210,7 +210,7 @@ def _conv_transpose(
         )
     result = primitive.convolution_transpose(x, weight, size, stride, padding, dilation, groups)
     if bias is not None:
-        result = result + bias.reshape((-1,) + (1,) * axes)
+        result = named("convolution", result + bias.reshape((-1,) + (1,) * axes))
     return result if batched else result.squeeze(0)
 
 

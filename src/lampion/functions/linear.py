@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from lampion import errors
-from lampion.functions.checks import require_same_dtype, require_tensor
+from lampion.functions.checks import named, require_same_dtype, require_tensor
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -40,10 +40,11 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return result if bias is None else result + bias
     if input.dim() <= 2:
         result = input.matmul(weight.t())
-    else:  # one product for all rows, not one for each batch
-        leading = tuple(input.shape[:-1])
-        rows = input.reshape((math.prod(leading), input.shape[-1]))
-        result = rows.matmul(weight.t()).reshape((*leading, weight.shape[0]))
+        return result if bias is None else named("addmm", result + bias)
+    # One product for all rows, not one for each batch.
+    leading = tuple(input.shape[:-1])
+    rows = input.reshape((math.prod(leading), input.shape[-1]))
+    result = rows.matmul(weight.t()).reshape((*leading, weight.shape[0]))
     return result if bias is None else result + bias
 
 

@@ -16,6 +16,7 @@ from lampion.functions.activation import logsigmoid
 from lampion.functions.checks import (
     known_values,
     legacy_reduction,
+    named,
     reduce_loss,
     require_floating,
     require_same_shape,
@@ -79,7 +80,7 @@ def mse_loss(
     reduction = legacy_reduction(size_average, reduce, reduction)
     _pair("mse_loss", input, target)
     difference = input - target
-    return _reduced("mse_loss", difference * difference, weight, reduction)
+    return named("mse_loss", _reduced("mse_loss", difference * difference, weight, reduction))
 
 
 def l1_loss(
@@ -126,7 +127,7 @@ def smooth_l1_loss(
         )
     if beta == 0:
         return reduce_loss((input - target).abs(), reduction)
-    return reduce_loss(_huber(input - target, beta) / beta, reduction)
+    return named("smooth_l1_loss", reduce_loss(_huber(input - target, beta) / beta, reduction))
 
 
 def huber_loss(
@@ -150,7 +151,8 @@ def huber_loss(
         )
     loss = _huber(input - target, delta)
     # Unlike in the two losses above, the mean divides by the number of elements.
-    return reduce_loss(loss if weight is None else _weighted("huber_loss", loss, weight), reduction)
+    loss = loss if weight is None else _weighted("huber_loss", loss, weight)
+    return named("huber_loss", reduce_loss(loss, reduction))
 
 
 # Probabilities ---------------------------------------------------------------------------------
@@ -194,7 +196,8 @@ def binary_cross_entropy(
             fix="binary_cross_entropy_with_logits(input, target)",
         )
     loss = _binary_cross_entropy(input, target)
-    return reduce_loss(loss if weight is None else loss * weight, reduction)
+    loss = loss if weight is None else loss * weight
+    return named("binary_cross_entropy", reduce_loss(loss, reduction))
 
 
 def _binary_cross_entropy(input: Tensor, target: Tensor) -> Tensor:
@@ -253,7 +256,7 @@ def binary_cross_entropy_with_logits(
     if weight is not None:
         _check_broadcast(function, "weight", weight, input)
         loss = loss * weight
-    return reduce_loss(loss, reduction)
+    return named(function, reduce_loss(loss, reduction))
 
 
 def _check_broadcast(function: str, name: str, value: Tensor, input: Tensor) -> None:

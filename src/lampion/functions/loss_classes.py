@@ -12,6 +12,7 @@ from lampion.functions.checks import (
     dtype_name,
     known_values,
     legacy_reduction,
+    named,
     reduce_loss,
     require_floating,
     require_same_shape,
@@ -124,13 +125,14 @@ def _likelihood(
     loss = -log_probability.gather(dim, label.unsqueeze(dim)).squeeze(dim)
     if weight is None:
         loss = loss.masked_fill(ignored, 0)
-        if reduction == "mean":
-            return loss.sum() / (~ignored).sum().to(loss.dtype)
-        return reduce_loss(loss, reduction)
-    factor = weight[label].masked_fill(ignored, 0)
-    # Filled, not multiplied by 0: an ignored place may hold an infinity.
-    loss = (loss * weight[label]).masked_fill(ignored, 0)
-    return loss.sum() / factor.sum() if reduction == "mean" else reduce_loss(loss, reduction)
+        count = (~ignored).sum().to(loss.dtype)
+    else:
+        factor = weight[label]
+        # Filled, not multiplied by 0: an ignored place may hold an infinity.
+        loss = (loss * factor).masked_fill(ignored, 0)
+        count = factor.masked_fill(ignored, 0).sum()
+    reduced = loss.sum() / count if reduction == "mean" else reduce_loss(loss, reduction)
+    return named("nll_loss", reduced)
 
 
 def _smoothed(

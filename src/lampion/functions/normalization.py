@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lampion import errors
 from lampion.autograd import no_grad
 from lampion.dtypes import finfo
-from lampion.functions.checks import require_floating, require_tensor
+from lampion.functions.checks import named, require_floating, require_tensor
 from lampion.functions.padding import pad
 from lampion.functions.pooling import window_sum
 
@@ -91,7 +91,8 @@ def batch_norm(
     if weight is not None:
         scale = scale * weight.reshape(shape)
     result = centered * scale
-    return result if bias is None else result + bias.reshape(shape)
+    result = result if bias is None else result + bias.reshape(shape)
+    return named("native_batch_norm", result)
 
 
 def _check_batch(function: str, input: Tensor, count: int) -> None:
@@ -121,7 +122,7 @@ def _by_running_statistics(
     shift = -mean * scale
     if bias is not None:
         shift = shift + bias
-    return input * scale.reshape(shape) + shift.reshape(shape)
+    return named("native_batch_norm", input * scale.reshape(shape) + shift.reshape(shape))
 
 
 def instance_norm(
@@ -241,7 +242,8 @@ def layer_norm(
     axes = _feature_axes("layer_norm", input, normalized_shape, weight, bias)
     centered = input - input.mean(axes, keepdim=True)
     variance = (centered * centered).mean(axes, keepdim=True)
-    return _affine(centered * (variance + eps).rsqrt(), weight, bias)
+    result = _affine(centered * (variance + eps).rsqrt(), weight, bias)
+    return named("native_layer_norm", result)
 
 
 def rms_norm(
@@ -309,7 +311,7 @@ def group_norm(
     centered = groups - groups.mean(2, keepdim=True)
     variance = (centered * centered).mean(2, keepdim=True)
     result = (centered * (variance + eps).rsqrt()).reshape(input.shape)
-    return _affine(result, weight, bias, _channel_shape(input))
+    return named("native_group_norm", _affine(result, weight, bias, _channel_shape(input)))
 
 
 def local_response_norm(
