@@ -74,9 +74,8 @@ class Storage:
         """Replace the value: an in-place operation happened."""
         old = self.value
         if self.inference and not mode.inference:
-            if mode.grad and value.tracked:
-                raise StateError("Inplace update to inference tensor outside InferenceMode is not "
-                                 "allowed", fix="x = x.clone() first")
+            raise StateError("Inplace update to inference tensor outside InferenceMode is not "
+                             "allowed", fix="x = x.clone() first")
         self.version.count += 1
         if value.holder is not None or value.data is not None:
             value = registry["copy"](value)
@@ -177,13 +176,6 @@ def _undo_step(before: Value, step: Step, update: Value) -> Value:
         return op(update, order=ops.movement.inverse(settings["order"]))
     if op.name == "slice":
         return registry["slice_put"](before, update, **settings)
-    if op.name == "expand":
-        # Only fill_ and zero_ write to repeated elements: all repeats of one get the same.
-        if 0 in update.shape:
-            return before
-        first = tuple(1 if n == 1 else m for n, m in zip(before.shape, update.shape, strict=True))
-        return registry["slice"](update, start=(0,) * len(first), stop=first,
-                                 step=(1,) * len(first))
     if op is POSITIONS:
         flat = registry["reshape"](before, shape=(_size(before.shape),))
         put = registry["put"](flat, settings["index"], update)
@@ -319,8 +311,35 @@ class TensorBase:
                 "views to be modified inplace.", why="its sisters' gradients would become stale",
                 fix="x[k] or x.narrow(...) for the one view, or an operation that is not in place")
 
+    def _check_apart(self, operands, what: str, whole: bool = False) -> None:
+        """Raise where a write meets elements that the operation reads, as PyTorch does.
+
+        Args:
+            operands: what the operation reads besides this tensor.
+            what: the operation, for the message.
+            whole: refuse an operand that is this very tensor as well.
+        """
+        mine = self._storage
+        for other in operands:
+            if not isinstance(other, TensorBase) or not (
+                    other._storage is mine or (
+                        mine.peers is not None and mine.peers is other._storage.peers)):
+                continue
+            views = [(t._shape, t._strides, t._offset) for t in (self, other)]
+            same = views[0] == views[1]
+            if whole if same else strides.meet(*views):
+                raise StateError(
+                    f"{what}: unsupported operation: some elements of the input tensor and the "
+                    "written-to tensor refer to a single memory location. Please clone() the "
+                    "tensor before performing the operation.",
+                    why="the operation would read what it has just written",
+                    fix="x.add_(y.clone()), for instance")
+
     def _write(self, value: Value) -> None:
         """Replace this tensor's elements (checks are the caller's)."""
+        if any(op.name == "expand" for op, _ in self._steps):
+            self._storage.write(self._write_repeated(value))
+            return
         stages = [self._storage.read()]
         for step in self._steps[:-1]:
             stages.append(_apply_step(stages[-1], step))
@@ -333,6 +352,21 @@ class TensorBase:
             old.hooks.remove(retained)
             new = self._storage.value
             new.hooks = [*(new.hooks or ()), retained]
+
+    def _write_repeated(self, value: Value) -> Value:
+        """The storage's value after a write through a view that repeats elements.
+
+        Only one number can be written there, so the repeats of an element agree.
+        """
+        before = self._storage.read()
+        places = leaf(np.arange(_size(before.shape)).reshape(before.shape), dtypes.int64)
+        for step in self._steps:
+            places = _apply_step(places, step)
+        table = trace.read(places).reshape(-1)
+        flat = registry["reshape"](before, shape=(_size(before.shape),))
+        put = registry["put"](flat, leaf(table, dtypes.int64),
+                              registry["reshape"](value, shape=table.shape))
+        return registry["reshape"](put, shape=before.shape)
 
     def _version_pair(self) -> tuple[VersionCounter, int]:
         counter = self._storage.version
@@ -381,7 +415,7 @@ def detached(storage: Storage, own_version: bool = False) -> Storage:
     if storage.shared is not None:
         peer.value = _twin(storage.value)
         peer.value.tracked, peer.value.history = False, None
-    peer.inference = storage.inference
+    peer.inference = storage.inference and mode.inference
     storage.add_peer(peer)
     return peer
 

@@ -56,6 +56,20 @@ def overlaps(shape: Shape, strides: Shape) -> bool:
     return any(s == 0 and n > 1 for n, s in zip(shape, strides, strict=True)) and 0 not in shape
 
 
+def meet(one: tuple[Shape, Shape, int], two: tuple[Shape, Shape, int]) -> bool:
+    """Whether two different views surely share elements: both are dense and their ranges meet.
+
+    Args:
+        one, two: (shape, strides, offset) of views of the same memory.
+    """
+    if any(0 in shape or not is_dense(shape, strides) for shape, strides, _ in (one, two)):
+        return False
+    (a, b), (c, d) = ((offset, offset + math.prod(shape)) for shape, _, offset in (one, two))
+    if (a, b) == (c, d):
+        return one[1] != two[1]
+    return a < d and c < b
+
+
 def view(shape: Shape, strides: Shape, target: Shape) -> Shape | None:
     """Return the strides of `shape` seen as `target` without a copy, or None if it needs one."""
     if 0 in shape:

@@ -60,7 +60,7 @@ def _seeds(outputs, gradients) -> list[tuple[Value, Value]]:
 def _deliver(marker: Value, g: Value) -> None:
     """Add a gradient to the `.grad` of the leaf it belongs to."""
     tensor = marker.leaf()
-    if tensor is None:
+    if tensor is None or not tensor._tracked:
         return
     held = tensor._gradient
     if held is None:

@@ -705,6 +705,7 @@ def copy_(input: TensorBase, other: Any, non_blocking: bool = False) -> Any:
     """Copy other's elements into input, with broadcast and cast, in place."""
     other = as_operand("copy_", other)
     input._check_writable("copy_")
+    input._check_apart((other,), "copy_")
     if isinstance(other, TensorBase):
         shape = broadcast_shape("copy_", [input._shape, other._shape])
         check_fits("copy_", input, shape)

@@ -264,12 +264,16 @@ def _set_view(view: TensorBase, update: Any) -> None:
     # Leading axes of size 1 that the view lacks are dropped, as PyTorch does.
     while len(update._shape) > len(view._shape) and update._shape[0] == 1:
         update = s.reshape(update, update._shape[1:])
-    e.copy_(view, update)
+    if update._shape:
+        e.copy_(view, update)
+    else:
+        e.fill_(view, update)
 
 
 def index_put_places(view: TensorBase, places: list, update: Any, accumulate: bool) -> None:
     """Write rows given by integer tensors and masks."""
     view._check_writable("index_put_")
+    view._check_apart([update, *(index for _, index in places)], "index_put_", whole=True)
     found = _advanced(view, places)
     plan = _Plan(view, found)
     value = (ir.number(update, view._dtype) if is_number(update) else update._value)
@@ -472,6 +476,7 @@ def scatter_(input: TensorBase, dim: int, index: TensorBase, src: Any = None, *,
         raise ArgumentError(f"scatter: reduce argument must be either add or multiply, got "
                             f"{reduce!r}")
     input._check_writable("scatter_")
+    input._check_apart((index, source), "scatter_", whole=True)
     made, _ = _scattered("scatter", _REDUCE[reduce], input, dim, index, source)
     return _over("scatter", input, made)
 
@@ -485,6 +490,7 @@ def scatter_add(input: TensorBase, dim: int, index: TensorBase, src: TensorBase)
 def scatter_add_(input: TensorBase, dim: int, index: TensorBase, src: TensorBase) -> Any:
     """y[i, index[i, j]] += src[i, j] for dim 1, in place."""
     input._check_writable("scatter_add_")
+    input._check_apart((index, src), "scatter_add_", whole=True)
     made, _ = _scattered("scatter_add", i.scatter_add, input, dim, index, src)
     return _over("scatter_add", input, made)
 
@@ -595,6 +601,7 @@ def index_add_(input: TensorBase, dim: int, index: TensorBase, source: TensorBas
                alpha: Any = 1) -> Any:
     """Slices of source added to the slices of an axis at positions, in place."""
     input._check_writable("index_add_")
+    input._check_apart((index, source), "index_add_", whole=True)
     source = source if alpha == 1 else e.mul(source, alpha)
     return _over("index_add", input, _index_write("index_add", i.put_add, input, dim, index,
                                                   source))
@@ -609,6 +616,7 @@ def index_add(input: TensorBase, dim: int, index: TensorBase, source: TensorBase
 def index_copy_(input: TensorBase, dim: int, index: TensorBase, source: TensorBase) -> Any:
     """Slices of source put at positions of an axis, in place."""
     input._check_writable("index_copy_")
+    input._check_apart((index, source), "index_copy_", whole=True)
     return _over("index_copy", input, _index_write("index_copy", i.put, input, dim, index, source))
 
 
@@ -668,7 +676,7 @@ def masked_scatter_(input: TensorBase, mask: TensorBase, source: TensorBase) -> 
     """Elements of source put, in order, where a mask is true, in place (reads the mask)."""
     wide = s.expand(mask, input._shape)
     count = int(wide._read().sum())
-    setitem(input, wide, s.reshape(source, -1)[:count])
+    setitem(input, wide, e.clone(s.reshape(source, -1)[:count]))
     return input
 
 

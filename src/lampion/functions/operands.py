@@ -141,6 +141,7 @@ def apply_(
     """Apply an op and write the result into `target`, its first operand."""
     operands = [target, *(as_operand(name, x) for x in operands)]
     target._check_writable(name)
+    target._check_apart(operands[1:], name)
     if dtype is None:
         dtype = result_type(*operands)
         if floating and not dtype.is_floating_point:

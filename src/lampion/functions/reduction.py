@@ -344,7 +344,8 @@ def norm(input: TensorBase, p: Any = "fro", dim: Any = None, keepdim: bool = Fal
     if p == math.inf or p == -math.inf:
         found = (amax if p > 0 else amin)(e.abs(x), dims, keep)
     elif p == 0:
-        found = sum(e.ne(x, 0).to(x._dtype), dims, keep)
+        # sign() carries the gradient, which is zero.
+        found = sum(e.where(e.ne(x, 0), 1, e.sign(x)), dims, keep)
     elif p == 1:
         found = sum(e.abs(x), dims, keep)
     elif p == 2:
@@ -365,7 +366,8 @@ def _norm_grad(g, y, x, axes):
 NORM2 = ops.define.reduction(
     "norm2", "The root of the sum of squares along axes; its gradient at 0 is 0.",
     meaning=lambda xp, x, axes: xp.sqrt(xp.sum(x * x, axis=axes, keepdims=True, dtype=x.dtype)),
-    grad=_norm_grad, start=0, combine="add")
+    grad=_norm_grad, start=0, combine="add", before=lambda b, x: b.mul(x, x),
+    after=lambda b, x: b.sqrt(x))
 
 
 def logsumexp(input: TensorBase, dim: Any, keepdim: bool = False, *, axis: Any = None) -> Any:

@@ -343,7 +343,7 @@ def broadcast_to(input: TensorBase, shape: Any) -> Any:
 def broadcast_tensors(*tensors: TensorBase) -> tuple:
     """All tensors expanded to their common shape."""
     shape = broadcast_shape("broadcast_tensors", [x._shape for x in tensors])
-    return tuple(expand(x, shape) for x in tensors)
+    return tuple(x if x._shape == shape else expand(x, shape) for x in tensors)
 
 
 def broadcast_shapes(*shapes: Any) -> dtypes.Size:
