@@ -18,6 +18,7 @@ import traceback
 import warnings
 from collections import Counter
 from contextlib import nullcontext
+from functools import partial
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ def examine(program: Program, module: Any, mistake: str = "") -> Verdict:
     signal.signal(signal.SIGALRM, _alarm)
     signal.alarm(SECONDS_FOR_ONE)
     try:
-        return check(program, torch, module, mistaken(torch, mistake) if mistake else nullcontext())
+        return check(program, torch, module,
+                     partial(mistaken, torch, mistake) if mistake else nullcontext)
     finally:
         signal.alarm(0)
 

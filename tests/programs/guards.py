@@ -81,12 +81,19 @@ def separate(statement: Statement, namespace: Mapping[str, Any]) -> bool:
         return True
     mine = addresses(target)
     if len(mine) < target.numel():
-        return False
+        return 0 in target.stride()  # refused, or harmless; windows that overlap are not noticed
     for source in statement.operands:
         for other in tensors_in(attempt(_value, source, namespace), module):
-            if _meets(other, target) and addresses(other) & mine:
+            if _meets(other, target) and addresses(other) & mine and not (
+                    dense(other) and dense(target)):
                 return False
     return True
+
+
+def dense(tensor: Any) -> bool:
+    """Return whether the elements fill one block of memory: PyTorch notices only such overlaps."""
+    offsets = addresses(tensor)
+    return not offsets or len(offsets) == tensor.numel() == max(offsets) - min(offsets) + 1
 
 
 def _meets(other: Any, target: Any) -> bool:
@@ -106,8 +113,26 @@ def hookable(statement: Statement, namespace: Mapping[str, Any]) -> bool:
         for tensor in tensors_in(attempt(_value, source, namespace), namespace["torch"]))
 
 
+def alone(statement: Statement, namespace: Mapping[str, Any]) -> bool:
+    """No other variable looks at the memory: what PyTorch says of views made before a base began
+    to require a gradient is an accident.
+    """
+    module = namespace["torch"]
+    mine = _mentioned(statement, namespace)
+    everything = [t for value in namespace.values() for t in tensors_in(value, module)]
+    places = [t.untyped_storage().data_ptr() for t in everything if t.numel()]
+    return all(places.count(t.untyped_storage().data_ptr()) <= 1 for t in mine)
+
+
+def unrepeated(statement: Statement, namespace: Mapping[str, Any]) -> bool:
+    """masked_fill_ on repeated elements is deprecated in PyTorch, not refused."""
+    target = attempt(_value, statement.target, namespace)
+    return not isinstance(target, namespace["torch"].Tensor) or 0 not in target.stride()
+
+
 GUARDS: dict[str, Guard] = {
-    "tame": tame, "distinct": distinct, "separate": separate, "hookable": hookable}
+    "tame": tame, "distinct": distinct, "separate": separate, "hookable": hookable,
+    "alone": alone, "unrepeated": unrepeated}
 
 
 def allow(statement: Statement, namespace: Mapping[str, Any]) -> bool:

@@ -157,12 +157,21 @@ def positions(f: Filling) -> str:
     return f"torch.tensor({listed}{kind})"
 
 
-def slab(f: Filling) -> str:
-    """A tensor for index_add and index_copy: two slabs of the primary along the chosen axis."""
+def _slab(f: Filling, thickness: int) -> str:
     shape = list(f.primary.shape)
     if shape and f.axis is not None and f.axis < len(shape):
-        shape[f.axis] = 2
+        shape[f.axis] = thickness
     return f.constant(tuple(shape), dtype_name(f.primary)).source
+
+
+def two_slabs(f: Filling) -> str:
+    """A tensor for index_add: two slabs of the primary along the chosen axis."""
+    return _slab(f, 2)
+
+
+def one_slab(f: Filling) -> str:
+    """A tensor for index_copy: one slab of the primary along the chosen axis."""
+    return _slab(f, 1)
 
 
 def two_positions(f: Filling) -> str:
@@ -227,7 +236,8 @@ NUMBER_SLOTS = {
     "floats": nested_floats, "dim": dim, "dims": dims, "newdim": new_dim, "perm": permutation,
     "reshape": other_shape, "expand": expansion, "repeats": repeats, "flips": flips,
     "at": position, "span": start_length, "window": window, "sections": sections,
-    "positions": positions, "two": two_positions, "slab": slab, "gather": gather_index,
-    "scatter": scatter_index, "flat": flat_positions, "bounds": window_of_values,
+    "positions": positions, "two": two_positions, "slab": two_slabs, "slab1": one_slab,
+    "gather": gather_index, "scatter": scatter_index, "flat": flat_positions,
+    "bounds": window_of_values,
     "ord": order_of_norm, "rounding": rounding,
 }

@@ -335,7 +335,7 @@ GATHER = """
 torch.take({t}, {flat})
 {t}.index_select({dim}, {positions})  # 2
 torch.index_add({t}, {dim}, {two}, {slab})
-torch.index_copy({t}, {dim}, torch.tensor([0, 1]), {slab})
+torch.index_copy({t}, {dim}, torch.tensor([0]), {slab1})
 {t}.index_fill({dim}, {positions}, {number})  # tame
 {t}.scatter({dim}, {scatter}, {number})  # 2 tame
 {f}.scatter_add({dim}, {gather}, {same})
@@ -415,10 +415,10 @@ torch.autograd.grad({loss}, [{g}])
 torch.autograd.grad({g}, {g}, grad_outputs=torch.ones_like({g1}), allow_unused=True)  # 2
 {graded}.grad  # 4
 {graded}.grad.clone()
-{g}.requires_grad_()
+{g}.requires_grad_()  # alone
 {f}.detach().requires_grad_()  # 3
 {f}.clone().requires_grad_()
-{f}.requires_grad_()
+{f}.requires_grad_()  # alone
 """
 
 ACTIONS = """
@@ -426,8 +426,8 @@ ACTIONS = """
 {loss}.backward(retain_graph=True)  # 6
 {loss}.backward(create_graph=True)  # 2
 {g}.backward(torch.ones_like({g1}))  # 4
-{g}.backward(gradient={same})  # 4
-{g}.backward({same}, retain_graph=True)  # 2
+{g}.backward(gradient={same}.clone())  # 4
+{g}.backward({same}.clone(), retain_graph=True)  # 2
 ({g} * {of}).sum().backward()  # 6
 torch.autograd.backward([{loss}, {loss}])  # 2
 {g}.backward()
@@ -440,19 +440,19 @@ torch.autograd.backward([{loss}, {loss}])  # 2
 {g}.register_hook(lambda grad: grad * 2)  # 3 hookable
 {g}.register_hook(lambda grad: None)  # hookable
 {g}.register_hook(lambda grad: grad.sum() + grad)  # hookable
-{f}.requires_grad_()  # 3
-{t}.requires_grad_(False)  # 2
-{f}.requires_grad = True
-{t}.requires_grad_()
+{f}.requires_grad_()  # 3 alone
+{t}.requires_grad_(False)  # 2 alone
+{f}.requires_grad = True  # alone
+{t}.requires_grad_()  # alone
 {t}.data = {srct}
 {var}.detach_()  # 2
 del {var}  # 2
 """
 
 WRITES = """
-{w}[{index}] = {value}  # 20 tame separate
-{wf}[{index}] = {value}  # 10 tame separate
-{w}[{mask}] = {number}  # 3 tame separate
+{w}[{index}] = {value}  # 20 tame separate unrepeated
+{wf}[{index}] = {value}  # 10 tame separate unrepeated
+{w}[{mask}] = {number}  # 3 tame separate unrepeated
 {w}[{index}] += {value}  # 3 tame separate
 {w}[{index}] *= {value}  # 2 tame separate
 {w}[{at}] = {w1}[0]  # 2 tame separate
@@ -479,14 +479,14 @@ WRITES = """
 {w}.neg_()  # separate
 {w}.abs_()  # separate
 {w}.square_()  # separate
-{w}.masked_fill_({mask}, {number})  # 3 tame separate
+{w}.masked_fill_({mask}, {number})  # 3 tame separate unrepeated
 {w}.transpose_({dim}, {dim})  # 2
 {w}.squeeze_()  # 2
 {w}.squeeze_({dim})
 {w}.unsqueeze_({newdim})  # 2
 {w}.t_()  # 2
 {wf}.index_add_({dim}, {two}, {slab})  # separate
-{w}.index_copy_({dim}, torch.tensor([0, 1]), {slab})  # separate
+{w}.index_copy_({dim}, torch.tensor([0]), {slab1})  # separate
 {w}.index_fill_({dim}, {positions}, {number})  # tame separate
 {w}.scatter_({dim}, {scatter}, {number})  # 2 tame separate
 {wf}.scatter_add_({dim}, {gather}, {same})  # separate
@@ -494,8 +494,8 @@ WRITES = """
 {wf}.addcmul_({of}, {of}, value=0.5)  # separate
 {w}.resize_as_({same})
 {w}.masked_scatter_({mask}, {same})  # separate
-{w}.logical_not_()  # separate
-{w}.eq_({src})  # separate
+{i}.logical_not_()
+{i}.eq_({o})
 {w}.cumsum_({dim})  # separate
 {wf}.tril_()  # separate
 """
