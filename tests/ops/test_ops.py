@@ -292,3 +292,68 @@ def test_the_table_of_ops_names_every_op(capsys):
     text = capsys.readouterr().out
     for op in ALL_OPS:
         assert f" {op.name} " in text
+
+
+class ArrayBuilder:
+    """A builder whose instructions compute with NumPy at once."""
+
+    @staticmethod
+    def constant(number, like):
+        return np.asarray(number, like.dtype)
+
+    @staticmethod
+    def cast(x, dtype):
+        return x.astype(getattr(dtype, "array", dtype))
+
+    def __getattr__(self, name):
+        meaning = registry[name].meaning
+        return lambda *operands: np.asarray(meaning(np, *operands))
+
+
+@pytest.mark.parametrize("op", [o for o in ALL_OPS if o.kind == "elementwise"],
+                         ids=lambda op: op.name)
+def test_emission_agrees_with_the_meaning(op):
+    for dtype in claimed(op):
+        shapes, settings = cases(op)[0]
+        values = operands(op, shapes, settings, dtype)
+        if dtype is dtypes.float32 and op.name not in ("where", "cast"):
+            grids = np.meshgrid(*[SPECIAL] * arity(op), indexing="ij")
+            values = [ir.leaf(g.copy(), dtype) for g in grids]
+        with np.errstate(all="ignore"):
+            got = op.lower["emit"](ArrayBuilder(), *(v.data for v in values), **settings)
+            expected = op.meaning(np, *(v.data for v in values), **settings)
+        np.testing.assert_allclose(np.asarray(got, np.float64), np.asarray(expected, np.float64),
+                                   rtol=1e-3 if dtype.itemsize == 2 else 1e-6)
+
+
+@pytest.mark.parametrize("op", [o for o in ALL_OPS if o.kind == "movement"],
+                         ids=lambda op: op.name)
+def test_the_index_map_agrees_with_the_meaning(op):
+    for shapes, settings in cases(op):
+        (x,) = operands(op, shapes, settings, dtypes.float64)
+        value = op(x, **settings)
+        (expected,) = run(value)
+        for place in np.ndindex(*value.shape):
+            inside = op.lower["inside"]
+            if inside is not None and not inside(place, x, **settings):
+                assert expected[place] == 0
+            else:
+                assert expected[place] == x.data[op.lower["index"](place, x, **settings)]
+
+
+START = {"lowest": -math.inf, "highest": math.inf}
+
+
+@pytest.mark.parametrize("op", [o for o in ALL_OPS if o.kind == "reduction"],
+                         ids=lambda op: op.name)
+def test_combining_one_by_one_agrees_with_the_reduction(op):
+    values = np.random.default_rng(5).uniform(-2, 2, 7)
+    x = ir.leaf(values, dtypes.float64)
+    (expected,) = run(op(x, axes=(0,)))
+    builder, lower = ArrayBuilder(), op.lower
+    total = np.asarray(START.get(lower["start"], lower["start"]), np.float64)
+    for element in values:
+        element = lower["before"](builder, element) if lower["before"] else element
+        total = getattr(builder, lower["combine"])(total, element)
+    total = lower["after"](builder, total) if lower["after"] else total
+    np.testing.assert_allclose(total, expected[0], rtol=1e-12)

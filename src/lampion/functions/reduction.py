@@ -349,25 +349,11 @@ def norm(input: TensorBase, p: Any = "fro", dim: Any = None, keepdim: bool = Fal
     elif p == 1:
         found = sum(e.abs(x), dims, keep)
     elif p == 2:
-        found = call(NORM2, (x,), {"axes": dims})
+        found = call(r.norm2, (x,), {"axes": dims})
         found = found if keep else found.reshape(_squeezed(x._shape, dims))
     else:
         found = e.pow(sum(e.pow(e.abs(x), p), dims, keep), 1 / p)
     return _labelled(found, "linalg_vector_norm")
-
-
-def _norm_grad(g, y, x, axes):
-    # d|x|/dx = x / |x|, and 0 where x is 0.
-    wide, zero = ir.expand(y, x.shape), ir.full(x.shape, 0, x.dtype)
-    unit = registry["where"](registry["eq"](wide, zero), zero, x / wide)
-    return (ir.expand(g, x.shape) * unit,)
-
-
-NORM2 = ops.define.reduction(
-    "norm2", "The root of the sum of squares along axes; its gradient at 0 is 0.",
-    meaning=lambda xp, x, axes: xp.sqrt(xp.sum(x * x, axis=axes, keepdims=True, dtype=x.dtype)),
-    grad=_norm_grad, start=0, combine="add", before=lambda b, x: b.mul(x, x),
-    after=lambda b, x: b.sqrt(x))
 
 
 def logsumexp(input: TensorBase, dim: Any, keepdim: bool = False, *, axis: Any = None) -> Any:

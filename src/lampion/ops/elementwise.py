@@ -22,7 +22,7 @@ cast = register(Op(
     meaning=lambda xp, x, dtype: xp.asarray(x).astype(dtype.array),
     result=lambda x, dtype: Type(x.shape, dtype),
     grad=lambda g, y, x, dtype: (cast(g, dtype=x.dtype),),
-    samples=(),
+    lower={"emit": lambda b, x, dtype: b.cast(x, dtype)},
 ))
 
 
@@ -34,11 +34,13 @@ def to_dtype(x: Value, dtype: DType) -> Value:
 copy = elementwise(
     "copy", "The same values, as a value of its own.",
     meaning=lambda xp, x: x,
+    emit=lambda b, x: x,
     grad=lambda g, y, x: (g,))
 
 overwrite = elementwise(
     "overwrite", "The new values in place of the old: what an in-place fill means for gradients.",
     meaning=lambda xp, old, new: new,
+    emit=lambda b, old, new: new,
     grad=lambda g, y, old, new: (full(g.shape, 0, g.dtype), g))
 
 # --- arithmetic ----------------------------------------------------------------------------
@@ -114,6 +116,8 @@ abs = elementwise(
 sign = elementwise(
     "sign", "-1, 0 or 1; NaN gives 0 as in PyTorch.",
     meaning=special.sign,
+    emit=lambda b, x: b.sub(
+        b.cast(b.gt(x, b.constant(0, x)), x.dtype), b.cast(b.lt(x, b.constant(0, x)), x.dtype)),
     grad=zero)
 
 exp = elementwise(
@@ -159,6 +163,7 @@ sqrt = elementwise(
 rsqrt = elementwise(
     "rsqrt", "1 / sqrt(x).", floating=True,
     meaning=lambda xp, x: xp.reciprocal(xp.sqrt(x)), domain=((0.5, 3.0),),
+    emit=lambda b, x: b.div(b.constant(1, x), b.sqrt(x)),
     grad=lambda g, y, x: (g * (y * y * y) * -0.5,))
 
 sin = elementwise(
@@ -224,11 +229,13 @@ atanh = elementwise(
 sigmoid = elementwise(
     "sigmoid", "1 / (1 + exp(-x)).", floating=True,
     meaning=special.sigmoid,
+    emit=special.emit_sigmoid,
     grad=lambda g, y, x: (g * (y * (1 - y)),))
 
 relu = elementwise(
     "relu", "x where x > 0, else 0; NaN stays NaN.",
     meaning=lambda xp, x: xp.maximum(x, xp.zeros((), x.dtype)), domain=((0.2, 3.0),),
+    emit=lambda b, x: b.maximum(x, b.constant(0, x)),
     grad=lambda g, y, x: (where(gt(y, _zeros(y)), g, _zeros(g)),))
 
 erf = elementwise(
@@ -331,16 +338,19 @@ def _clamp_grad(g, y, x, low, high):
 clamp = elementwise(
     "clamp", "min(max(x, low), high); NaN stays NaN.",
     meaning=lambda xp, x, low, high: xp.minimum(xp.maximum(x, low), high),
+    emit=lambda b, x, low, high: b.minimum(b.maximum(x, low), high),
     domain=((-3.0, 3.0), (-1.0, -0.5), (0.5, 1.0)), grad=_clamp_grad)
 
 clamp_low = elementwise(
     "clamp_low", "max(x, low); NaN stays NaN.",
-    meaning=lambda xp, x, low: xp.maximum(x, low), domain=((-3.0, 3.0), (-0.2, 0.2)),
+    meaning=lambda xp, x, low: xp.maximum(x, low),
+    emit=lambda b, x, low: b.maximum(x, low), domain=((-3.0, 3.0), (-0.2, 0.2)),
     grad=lambda g, y, x, low: (
         where(ge(x, low), g, _zeros(g)), where(lt(x, low), g, _zeros(g))))
 
 clamp_high = elementwise(
     "clamp_high", "min(x, high); NaN stays NaN.",
-    meaning=lambda xp, x, high: xp.minimum(x, high), domain=((-3.0, 3.0), (-0.2, 0.2)),
+    meaning=lambda xp, x, high: xp.minimum(x, high),
+    emit=lambda b, x, high: b.minimum(x, high), domain=((-3.0, 3.0), (-0.2, 0.2)),
     grad=lambda g, y, x, high: (
         where(le(x, high), g, _zeros(g)), where(gt(x, high), g, _zeros(g))))

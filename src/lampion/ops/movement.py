@@ -11,10 +11,28 @@ def _span(length: int, start: int, stop: int, step: int) -> int:
     return max(0, -((start - stop) // step))
 
 
+def _ravel(place, shape):
+    """The number of a place in row-major order."""
+    number = 0
+    for p, n in zip(place, shape, strict=True):
+        number = number * n + p
+    return number
+
+
+def _unravel(number, shape):
+    """The place of a number in row-major order."""
+    place = []
+    for n in reversed(shape):
+        place.append(number % n if n > 1 else 0 * number)
+        number = number // n if n > 1 else number
+    return tuple(reversed(place))
+
+
 reshape = movement(
     "reshape", "The same elements in row-major order under another shape.",
     meaning=lambda xp, x, shape: xp.reshape(x, shape),
     result=lambda x, shape: Type(shape, x.dtype),
+    index=lambda i, x, shape: _unravel(_ravel(i, shape), x.shape),
     grad=lambda g, y, x, shape: (reshape(g, shape=x.shape),),
     samples=((((2, 6),), {"shape": (3, 4)}), (((1,),), {"shape": ()}), (((0, 3),), {"shape": (0,)})))
 
@@ -31,6 +49,7 @@ permute = movement(
     "permute", "Reorder the axes: result axis k is input axis order[k].",
     meaning=lambda xp, x, order: xp.transpose(x, order),
     result=lambda x, order: Type(tuple(x.shape[k] for k in order), x.dtype),
+    index=lambda i, x, order: tuple(i[k] for k in inverse(order)),
     grad=lambda g, y, x, order: (permute(g, order=inverse(order)),),
     samples=((((2, 3, 4),), {"order": (2, 0, 1)}), (((2, 3),), {"order": (1, 0)})))
 
@@ -44,6 +63,8 @@ expand = movement(
     "expand", "Repeat axes of size 1 to the sizes of `shape`.",
     meaning=lambda xp, x, shape: xp.broadcast_to(x, shape),
     result=lambda x, shape: Type(shape, x.dtype),
+    index=lambda i, x, shape: tuple(
+        p if n == m else 0 for p, n, m in zip(i, x.shape, shape, strict=True)),
     grad=_expand_grad,
     samples=((((3, 1),), {"shape": (3, 4)}), (((1, 1),), {"shape": (2, 3)}),
              (((1, 2),), {"shape": (0, 2)})))
@@ -61,6 +82,8 @@ slice_ = movement(
     "slice", "Every step-th element from start up to stop, on each axis.",
     meaning=lambda xp, x, start, stop, step: x[_slices(start, stop, step)],
     result=_slice_result,
+    index=lambda i, x, start, stop, step: tuple(
+        a + p * c for p, a, c in zip(i, start, step, strict=True)),
     grad=lambda g, y, x, start, stop, step: (
         slice_put(full(x.shape, 0, g.dtype), g, start=start, stop=stop, step=step),),
     samples=((((5, 4),), {"start": (1, 0), "stop": (5, 3), "step": (2, 1)}),
@@ -86,14 +109,25 @@ flip = movement(
     "flip", "Reverse the order along axes.",
     meaning=lambda xp, x, axes: xp.flip(x, axes),
     result=lambda x, axes: x.type,
+    index=lambda i, x, axes: tuple(
+        n - 1 - p if k in axes else p for k, (p, n) in enumerate(zip(i, x.shape, strict=True))),
     grad=lambda g, y, x, axes: (flip(g, axes=axes),),
     samples=((((2, 3),), {"axes": (1,)}), (((2, 3),), {"axes": (0, 1)})))
+
+def _pad_inside(i, x, low, high):
+    inside = True
+    for p, a, n in zip(i, low, x.shape, strict=True):
+        inside = inside & (p >= a) & (p < a + n)
+    return inside
+
 
 pad = movement(
     "pad", "Add `low` zeros before and `high` zeros after each axis.",
     meaning=lambda xp, x, low, high: xp.pad(x, tuple(zip(low, high, strict=True))),
     result=lambda x, low, high: Type(
         tuple(n + a + b for n, a, b in zip(x.shape, low, high, strict=True)), x.dtype),
+    index=lambda i, x, low, high: tuple(p - a for p, a in zip(i, low, strict=True)),
+    inside=_pad_inside,
     grad=lambda g, y, x, low, high: (slice_(
         g, start=low, stop=tuple(a + n for a, n in zip(low, x.shape, strict=True)),
         step=(1,) * len(low)),),
@@ -145,6 +179,8 @@ def _windows_result(x, axis, size, step, dilation):
 windows = movement(
     "windows", "Windows of `size` elements, `dilation` apart, every `step` along an axis.",
     meaning=_windows_meaning, result=_windows_result,
+    index=lambda i, x, axis, size, step, dilation: (
+        *i[:axis], i[axis] * step + i[-1] * dilation, *i[axis + 1:-1]),
     grad=lambda g, y, x, axis, size, step, dilation: (windows_add(
         g, axis=axis, length=x.shape[axis], step=step, dilation=dilation),),
     samples=((((2, 7),), {"axis": 1, "size": 3, "step": 2, "dilation": 1}),

@@ -53,6 +53,19 @@ prod = reduction(
     grad=_prod_grad, start=1, combine="mul")
 
 
+def _norm_grad(g, y, x, axes):
+    # d|x|/dx = x / |x|, and 0 where x is 0.
+    wide, none = expand(y, x.shape), full(x.shape, 0, x.dtype)
+    return (expand(g, x.shape) * where(eq(wide, none), none, x / wide),)
+
+
+norm2 = reduction(
+    "norm2", "The root of the sum of squares along axes; its gradient at 0 is 0.",
+    meaning=lambda xp, x, axes: xp.sqrt(xp.sum(x * x, axis=axes, keepdims=True, dtype=x.dtype)),
+    grad=_norm_grad, start=0, combine="add",
+    before=lambda b, x: b.mul(x, x), after=lambda b, x: b.sqrt(x))
+
+
 def _accumulate(xp, ufunc, x, axis, exclusive, reverse, start):
     if reverse:
         x = xp.flip(x, axis)

@@ -87,6 +87,13 @@ def sigmoid(xp, x):
     return (xp.where(x >= 0, xp.ones((), x.dtype), small) / (1 + small)).astype(x.dtype)
 
 
+def emit_sigmoid(b, x):
+    """The same as instructions."""
+    one = b.constant(1, x)
+    small = b.exp(b.neg(b.abs(x)))
+    return b.div(b.where(b.ge(x, b.constant(0, x)), one, small), b.add(one, small))
+
+
 def erf(xp, x):
     """The error function of the C library, element by element."""
     if not x.size:
