@@ -95,6 +95,26 @@ def test_momentum_is_a_copy_of_the_gradient(library):
     assert optimizer.state[a]["momentum_buffer"].item() == 1
 
 
+@pytest.mark.parametrize("name, settings", [
+    ("SGD", {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.1}),
+    ("SGD", {"lr": 0.05, "momentum": 0.9, "nesterov": True}),
+    ("Adam", {"lr": 0.1, "amsgrad": True}), ("AdamW", {"lr": 0.1}),
+    ("RMSprop", {"centered": True, "momentum": 0.5}), ("Adagrad", {}), ("Adadelta", {}),
+    ("Adamax", {}), ("NAdam", {}), ("RAdam", {}), ("ASGD", {"t0": 1}), ("Rprop", {}),
+])
+def test_gradients_flow_through_a_differentiable_step(name, settings):
+    def after_three_steps(start):
+        value = start.clone()
+        optimizer = getattr(lampion.optim, name)([value], differentiable=True, **settings)
+        for _ in range(3):
+            (value.grad,) = lampion.autograd.grad((value**3).sum(), value, create_graph=True)
+            optimizer.step()
+        return value
+
+    start = lampion.tensor([1.0, 2.0, -0.5], dtype=lampion.float64, requires_grad=True)
+    assert lampion.autograd.gradcheck(after_three_steps, [start])
+
+
 @BOTH
 def test_hooks_and_their_order(library):
     a = with_gradient(library)

@@ -2,6 +2,7 @@
 
 from lampion.optim import lr_scheduler as lr_scheduler
 from lampion.optim import optimizer as optimizer
+from lampion.optim import swa_utils as swa_utils
 from lampion.optim.adadelta import Adadelta
 from lampion.optim.adafactor import Adafactor
 from lampion.optim.adagrad import Adagrad
@@ -19,5 +20,5 @@ from lampion.optim.sgd import SGD
 
 __all__ = [
     "ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax",
-    "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "lr_scheduler",
+    "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "lr_scheduler", "swa_utils",
 ]

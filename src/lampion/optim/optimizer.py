@@ -168,6 +168,12 @@ class Optimizer:
                 why="an optimizer takes an iterable of tensors, or of dicts",
                 fix=f"{type(self).__name__}([parameter], ...)",
             )
+        if not isinstance(params, Iterable):
+            raise ArgumentTypeError(
+                f"params is a {type(params).__name__}, which is not iterable",
+                why="an optimizer takes an iterable of tensors, or of dicts",
+                fix="model.parameters()",
+            )
         self.state: defaultdict[Any, Any] = defaultdict(dict)
         self.param_groups: list[Group] = []
         groups: list[Any] = list(params)
@@ -237,14 +243,16 @@ class Optimizer:
         gradient = -parameter.grad if group.get("maximize") else parameter.grad
         state = self.state.get(parameter) or self.init(parameter, group)
         new_parameter, new_state = self.update(parameter, gradient, state, group)
+        # A differentiable step keeps the old values: the chain rule may still need them.
+        in_place = not group.get("differentiable")
         for name, value in new_state.items():
             kept = state.get(name)
             if not isinstance(value, Tensor):
                 state[name] = value
-            elif isinstance(kept, Tensor):
+            elif isinstance(kept, Tensor) and in_place:
                 kept.copy_(value)
-            else:  # it may be the gradient itself, which the user may overwrite
-                state[name] = value.detach().clone()
+            else:  # a copy, since it may be the gradient itself, which the user may overwrite
+                state[name] = value.clone()
         parameter.copy_(new_parameter)
         if state:
             self.state[parameter] = state
