@@ -73,24 +73,27 @@ from .autograd import (
 )
 from . import linalg, nn, optim, utils
 from .functions.activation import (
-    celu, celu_, prelu, rrelu, rrelu_, selu, selu_, threshold, threshold_,
+    celu, celu_, hardshrink, prelu, rrelu, rrelu_, selu, selu_, threshold, threshold_,
 )
 from .functions.activation import log_softmax_of as log_softmax
 from .functions.activation import softmax_of as softmax
 from .functions.convolution import (
     conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d,
 )
-from .functions.distance import cdist, cosine_similarity, pairwise_distance
+from .functions.distance import cdist, cosine_similarity, pairwise_distance, pdist
 from .functions.dropout import (
     alpha_dropout, alpha_dropout_, dropout, dropout_, feature_alpha_dropout,
 )
-from .functions.embedding import embedding
 from .functions.linear import bilinear
-from .functions.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from .functions.normalization import group_norm, layer_norm, rms_norm
+from .functions.pooling import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
+from .functions.pooling_adaptive import adaptive_avg_pool1d
 from .functions.queries import (
     detach, is_complex, is_floating_point, is_nonzero, is_same_size, numel, typename,
 )
-from .functions.vision import pixel_shuffle, pixel_unshuffle
+from .functions.vision import (
+    channel_shuffle, native_channel_shuffle, pixel_shuffle, pixel_unshuffle,
+)
 from . import accelerator, amp, backends, cuda, data, distributed, version
 from .amp import autocast
 from .switches import (

@@ -71,6 +71,12 @@ def test_unknown_reductions(name):
                 expected=ValueError, mention="is not a valid value for reduction")
 
 
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
+@pytest.mark.parametrize("name", ["smooth_l1_loss", "huber_loss", "kl_div", "mse_loss", "l1_loss"])
+def test_whole_numbers_have_no_mean_loss(name):
+    check_error(name, np.array([1, 2]), np.array([2, 2]), expected=RuntimeError)
+
+
 def test_settings_out_of_range():
     x = numbers(3)
     check_error("smooth_l1_loss", x, x, beta=-1.0, expected=RuntimeError)

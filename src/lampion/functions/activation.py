@@ -360,6 +360,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     Shape: any -> same.
     """
     require_tensor("hardshrink", "input", input)
+    require_floating("hardshrink", "input", input)
     return named("hardshrink", input.masked_fill((input >= -lambd) & (input <= lambd), 0))
 
 
@@ -389,6 +390,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
         ShapeError: when the axis has an odd length.
     """
     require_tensor("glu", "input", input)
+    require_floating("glu", "input", input)
     if input.dim() == 0:
         raise errors.ShapeError("glu: input is a scalar", why="glu halves one axis of its input")
     dim = axis("glu", dim, input.dim())

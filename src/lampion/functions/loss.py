@@ -120,6 +120,7 @@ def smooth_l1_loss(
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
     _pair("smooth_l1_loss", input, target)
+    require_floating("smooth_l1_loss", "input", input)
     if beta < 0:
         raise errors.ArgumentRangeError(
             f"smooth_l1_loss: beta={beta}",
@@ -144,6 +145,7 @@ def huber_loss(
     """
     reduction = legacy_reduction(None, None, reduction)
     _pair("huber_loss", input, target)
+    require_floating("huber_loss", "input", input)
     if delta <= 0:
         raise errors.ArgumentRangeError(
             f"huber_loss: delta={delta}",
@@ -292,6 +294,7 @@ def kl_div(
             )
         reduction = legacy_reduction(size_average, reduce, reduction)
     _pair("kl_div", input, target)
+    require_floating("kl_div", "input", input)
     if log_target:
         loss = target.exp() * (target - input)
     else:
