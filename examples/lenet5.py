@@ -149,7 +149,7 @@ def show_mistakes(pictures, truth, predicted, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=4, help="passes over the data (default: 4)")
+    parser.add_argument("--epochs", type=int, default=3, help="passes over the data (default: 3)")
     parser.add_argument("--batch-size", type=int, default=128, help="default: 128")
     parser.add_argument("--limit", type=int, help="train on the first LIMIT pictures only")
     parser.add_argument("--seed", type=int, default=1998, help="default: 1998")

@@ -31,7 +31,7 @@ ROOMS = (
     (
         "7 layers and data",
         "nn optim data utils serialization vision linalg cuda mps xpu backends amp accelerator"
-        " distributed switches threads",
+        " distributed switches threads variable",
         "numpy safetensors PIL",
     ),
     ("8 training", "train models doctor", "numpy matplotlib"),

@@ -104,11 +104,15 @@ from .threads import (
     get_num_interop_threads, get_num_threads, set_num_interop_threads, set_num_threads,
 )
 from .serialization import load, save
+from .variable import Variable as _Variable
 from .version import __version__
 
 pi, inf, nan, e = 3.141592653589793, _math.inf, _math.nan, 2.718281828459045
 strided, channels_last, channels_last_3d = "torch.strided", "torch.channels_last", "channels_last_3d"
 contiguous_format, preserve_format = "torch.contiguous_format", "torch.preserve_format"
+
+# `autograd` lies below `tensor`, so it is given here what needs a Tensor.
+autograd.Variable = _Variable  # type: ignore[attr-defined]
 
 FloatTensor, DoubleTensor = typed("FloatTensor", float32), typed("DoubleTensor", float64)
 HalfTensor, BFloat16Tensor = typed("HalfTensor", float16), typed("BFloat16Tensor", bfloat16)
