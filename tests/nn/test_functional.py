@@ -18,6 +18,7 @@ NO_SIGNATURE = {
 DISPATCHED = {
     f"{kind}max_pool{axes}d" for kind in ("", "adaptive_") for axes in (1, 2, 3)
 } | {f"{kind}max_pool{axes}d_with_indices" for kind in ("", "adaptive_") for axes in (1, 2, 3)}
+DISPATCHED |= {f"fractional_max_pool{axes}d" for axes in (2, 3)}
 SIGNED = sorted(set(F.__all__) - NO_SIGNATURE - DISPATCHED)
 
 

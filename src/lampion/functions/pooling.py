@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -155,6 +156,8 @@ def max_pool3d(
 
 
 def _with_indices(function):
+    """Return the function that gives indices, too: PyTorch has it under a name of its own."""
+    @functools.wraps(function)
     def pool(*args, **kwargs) -> tuple[Tensor, Tensor]:
         return function(*args, **{**kwargs, "return_indices": True})
 
