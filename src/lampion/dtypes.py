@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from .errors import ArgumentError, ArgumentTypeError, DTypeError
+from .errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError
 
 BOOL, INTEGER, FLOATING = 0, 1, 2
 
@@ -120,6 +120,29 @@ def set_default_dtype(d: dtype) -> None:
             fix="lampion.set_default_dtype(lampion.float32)",
         )
     _default = d
+
+
+# Python's own types stand for the widest of their category, as in `x.to(float)`.
+_python = {bool: bool_, int: int64, float: float64}
+
+
+def chosen(asked: dtype | type | None) -> dtype | None:
+    """Return the type that a `dtype=` argument asks for; None where it asks for none.
+
+    Example:
+        >>> chosen(float), chosen(None) or int64
+        (torch.float64, torch.int64)
+    """
+    if asked is None or isinstance(asked, dtype):
+        return asked
+    found = _python.get(asked) if isinstance(asked, type) else None
+    if found is None:
+        name = str(asked).removeprefix("torch.")
+        raise ArgumentTypeError(
+            f"argument 'dtype' must be torch.dtype, not {type(asked).__name__}: {asked!r}",
+            fix=f"dtype=torch.{name}" if name in _names else "dtype=torch.float32",
+        )
+    return found
 
 
 def of_number(number: bool | int | float) -> dtype:
@@ -344,7 +367,7 @@ def check_device(where: device | str | int | None) -> device:
         return CPU
     wanted = where if isinstance(where, device) else device(where)
     if wanted.type != "cpu":
-        raise DTypeError(
+        raise DeviceError(
             f"device '{wanted}' is not available: lampion computes on the CPU",
             fix="device = 'cuda' if torch.cuda.is_available() else 'cpu'",
         )

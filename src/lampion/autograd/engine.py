@@ -176,6 +176,9 @@ def grad(
     retain = create_graph if retain_graph is None else retain_graph
     allow = materialize_grads if allow_unused is None else allow_unused
     asked = _as_tuple(inputs)
+    if not asked:
+        raise GradientError("`inputs` argument to `grad()` cannot be empty.",
+                            fix="loss.backward() for the gradients of all leaves")
     values = []
     seeds = _seeds(_as_tuple(outputs), _as_tuple(grad_outputs))
     for tensor in asked:

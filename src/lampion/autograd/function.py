@@ -7,7 +7,14 @@ import weakref
 from typing import Any
 
 from ..base import TensorBase, wrap
-from ..errors import GradientError, InplaceError, ShapeError, shape_text
+from ..errors import (
+    DTypeError,
+    GradientError,
+    InplaceError,
+    ShapeError,
+    UnsupportedError,
+    shape_text,
+)
 from ..grad import Cotangents
 from ..ir import Op, Type, Value, full, mode, registry
 from .modes import no_grad
@@ -103,11 +110,13 @@ class Function:
 
     @staticmethod
     def forward(ctx, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError("a Function needs a static method forward")
+        raise UnsupportedError("a Function needs a static method forward",
+                               fix="@staticmethod\n    def forward(ctx, x): ...")
 
     @staticmethod
     def backward(ctx, *grad_outputs: Any) -> Any:
-        raise NotImplementedError("a Function needs a static method backward to be differentiated")
+        raise UnsupportedError("a Function needs a static method backward to be differentiated",
+                               fix="@staticmethod\n    def backward(ctx, gradient): ...")
 
     setup_context = None
     vjp = None
@@ -187,6 +196,11 @@ def _fit(cls, index: int, source: Value, g: TensorBase | None) -> Value | None:
     """Check a gradient that the user's backward returned against the argument it is for."""
     if g is None or not source.tracked:
         return None
+    if not isinstance(g, TensorBase):
+        raise DTypeError(
+            f"Function {cls.__name__}Backward returned a {type(g).__name__} at index {index}; "
+            "expected a Tensor or None",
+            fix=f"torch.tensor({g!r})" if isinstance(g, (int, float)) else None)
     value = g._value
     if value.shape != source.shape:
         raise ShapeError(

@@ -11,7 +11,14 @@ import numpy as np
 from .. import base, dtypes, ir
 from ..base import Shared, Storage, TensorBase, is_number
 from ..dtypes import dtype as DType
-from ..errors import ArgumentError, ArgumentTypeError, StateError
+from ..errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DTypeError,
+    ShapeArgumentError,
+    StateError,
+    shape_text,
+)
 from .operands import check_sizes, number_value, shape_argument
 
 
@@ -36,6 +43,13 @@ def _nested(data: Any) -> Any:
 
 def _check_regular(data: Any, shape: tuple[int, ...] | None = None, depth: int = 0) -> None:
     if isinstance(data, (list, tuple)):
+        shapes = {tuple(x._shape) for x in data if isinstance(x, TensorBase)}
+        if len(shapes) > 1:
+            raise ShapeArgumentError(
+                "tensor: the tensors in the list have different shapes: "
+                + ", ".join(shape_text(shape) for shape in sorted(shapes)),
+                why="the rows of a tensor have equal lengths",
+                fix="torch.nn.utils.rnn.pad_sequence([...]) for rows of different lengths")
         lengths = {len(x) if isinstance(x, (list, tuple)) else -1 for x in data}
         if len(lengths) > 1:
             if -1 in lengths:
@@ -74,24 +88,24 @@ def _leaf_kind(data: Any) -> dtypes.dtype | None:
         raise ArgumentTypeError(f"tensor: complex numbers are not supported: {data!r}")
     if hasattr(data, "__float__"):
         return dtypes.get_default_dtype()
-    raise ArgumentTypeError(f"tensor: could not infer dtype of {type(data).__name__}",
-                            fix="numbers, lists of numbers, or NumPy arrays")
+    raise DTypeError(f"tensor: could not infer dtype of {type(data).__name__}",
+                     fix="numbers, lists of numbers, or NumPy arrays")
 
 
 def to_array(data: Any, dtype: DType | None) -> tuple[np.ndarray, DType]:
     """Return a new array with the data, and its type."""
     if isinstance(data, TensorBase):
-        kind = dtype or data._dtype
+        kind = dtypes.chosen(dtype) or data._dtype
         return np.array(data._read()).astype(kind.array), kind
     if isinstance(data, (np.ndarray, np.generic)):
-        kind = dtype or dtypes.from_numpy(data.dtype)
+        kind = dtypes.chosen(dtype) or dtypes.from_numpy(data.dtype)
         return np.array(data, order="C").astype(kind.array), kind
     if hasattr(data, "__array__") and not isinstance(data, (list, tuple)):
         return to_array(np.asarray(data), dtype)
     if isinstance(data, range) or (hasattr(data, "__len__") and hasattr(
             data, "__getitem__") and not isinstance(data, (list, tuple, str, dict))):
         data = list(data)
-    kind = dtype or _leaf_kind(data) or dtypes.get_default_dtype()
+    kind = dtypes.chosen(dtype) or _leaf_kind(data) or dtypes.get_default_dtype()
     try:
         array = np.array(_nested(data))
     except ValueError:
@@ -114,13 +128,16 @@ def to_array(data: Any, dtype: DType | None) -> tuple[np.ndarray, DType]:
 
 
 def _check_integer_range(array: np.ndarray, kind: DType) -> None:
-    if kind.category != dtypes.INTEGER or array.dtype.kind not in "iu" or not array.size:
+    if kind.category != dtypes.INTEGER or array.dtype.kind not in "iuf" or not array.size:
         return
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise StateError(f"value cannot be converted to type {kind.name} without overflow: nan or "
+                         "infinity", fix="dtype=torch.float32")
     limits = dtypes.iinfo(kind)
     low, high = int(array.min()), int(array.max())
     if low < limits.min or high > limits.max:
         bad = high if high > limits.max else low
-        if kind is dtypes.uint8 and -limits.max <= bad < 0:
+        if kind is dtypes.uint8 and -limits.max <= bad < 0 and array.dtype.kind != "f":
             return
         raise StateError(f"value cannot be converted to type {kind.name} without overflow: {bad}",
                          why=f"{kind.name} holds {limits.min} to {limits.max}")
@@ -242,7 +259,7 @@ def zeros(*size: Any, dtype: DType | None = None, device: Any = None,
           requires_grad: bool = False, out: Any = None, layout: Any = None,
           pin_memory: bool = False) -> Any:
     """A tensor of zeros."""
-    kind = dtype or dtypes.get_default_dtype()
+    kind = dtypes.chosen(dtype) or dtypes.get_default_dtype()
     value = ir.full(_sizes("zeros", size), 0, kind)
     return _settle_out(finish(value, requires_grad, device), out)
 
@@ -251,7 +268,7 @@ def ones(*size: Any, dtype: DType | None = None, device: Any = None,
          requires_grad: bool = False, out: Any = None, layout: Any = None,
          pin_memory: bool = False) -> Any:
     """A tensor of ones."""
-    kind = dtype or dtypes.get_default_dtype()
+    kind = dtypes.chosen(dtype) or dtypes.get_default_dtype()
     value = ir.full(_sizes("ones", size), 1, kind)
     return _settle_out(finish(value, requires_grad, device), out)
 
@@ -264,7 +281,7 @@ def full(size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any 
     if not is_number(number):
         raise ArgumentTypeError("full(): argument 'fill_value' must be Number, not "
                                 f"{type(number).__name__}")
-    kind = dtype or dtypes.of_number(base.python_number(number))
+    kind = dtypes.chosen(dtype) or dtypes.of_number(base.python_number(number))
     size = (size,) if isinstance(size, int) else size
     value = ir.expand(number_value(base.python_number(number), kind), _sizes("full", tuple(size)))
     return _settle_out(finish(value, requires_grad, device), out)
@@ -295,7 +312,7 @@ def empty_strided(size: Any, stride: Any, *, dtype: DType | None = None, device:
 
 def _like(name: str, input: TensorBase, number: Any, dtype, device, requires_grad) -> Any:
     base.require_tensor(input, name)
-    kind = dtype or input._dtype
+    kind = dtypes.chosen(dtype) or input._dtype
     value = ir.expand(number_value(number, kind), tuple(input._shape))
     made = finish(value, requires_grad, device)
     if not input._contiguous():
@@ -335,7 +352,7 @@ def eye(n: int, m: int | None = None, *, dtype: DType | None = None, device: Any
     """Ones on the main diagonal, zeros elsewhere: n rows, m columns."""
     if n < 0 or (m is not None and m < 0):
         raise StateError(f"n and m must be greater or equal to 0, got {n}, {m}")
-    kind = dtype or dtypes.get_default_dtype()
+    kind = dtypes.chosen(dtype) or dtypes.get_default_dtype()
     return finish(ir.leaf(np.eye(n, m, dtype=kind.array), kind), requires_grad, device)
 
 
@@ -368,6 +385,8 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: DType | None = 
                          why=f"from {start} to {end} by {step} never arrives", fix=f"step={-step}")
     kind = dtype or (dtypes.get_default_dtype() if any(
         isinstance(x, float) for x in (start, end, step)) else dtypes.int64)
+    if kind is dtypes.bool_:
+        raise DTypeError("arange: not implemented for bool", fix="torch.arange(...).bool()")
     if kind.is_floating_point:
         count = math.ceil((end - start) / step)
         array = (start + np.arange(count) * step).astype(kind.array)
@@ -384,7 +403,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: DType | None = None,
     """`steps` numbers from start to end, both included."""
     if steps < 0:
         raise StateError("number of steps must be non-negative")
-    kind = dtype or dtypes.get_default_dtype()
+    kind = dtypes.chosen(dtype) or dtypes.get_default_dtype()
     start, end = _number(start), _number(end)
     wide = np.float64 if kind is not dtypes.float32 else np.float32
     step = wide((end - start) / (steps - 1)) if steps > 1 else wide(0)
@@ -402,7 +421,7 @@ def logspace(start: float, end: float, steps: int, base: float = 10.0, *,
              dtype: DType | None = None, device: Any = None,
              requires_grad: bool = False) -> Any:
     """base to the power of `steps` numbers from start to end."""
-    kind = dtype or dtypes.get_default_dtype()
+    kind = dtypes.chosen(dtype) or dtypes.get_default_dtype()
     array = np.power(float(base), np.linspace(_number(start), _number(end), steps))
     return finish(ir.leaf(dtypes.round_to(kind, array.astype(kind.array)), kind),
                   requires_grad, device)

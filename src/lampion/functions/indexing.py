@@ -227,6 +227,9 @@ def setitem(x: TensorBase, index: Any, update: Any) -> None:
     items = _as_items(index)
     view, places = _basic(x, items)
     if not isinstance(update, TensorBase):
+        if isinstance(update, str):
+            raise ArgumentTypeError(f"can't assign a str to a {x._dtype.name} tensor",
+                                    fix="x[index] = 1.0, or another number")
         if not is_number(update):
             update = as_tensor(update, dtype=x._dtype)
     if not places:
@@ -265,7 +268,8 @@ def _set_view(view: TensorBase, update: Any) -> None:
     while len(update._shape) > len(view._shape) and update._shape[0] == 1:
         update = s.reshape(update, update._shape[1:])
     if update._shape:
-        e.copy_(view, update)
+        lead = len(view._shape) - len(update._shape)
+        e.copy_(view, s.expand(update, (1,) * lead + update._shape) if lead > 0 else update)
     else:
         e.fill_(view, update)
 
@@ -273,7 +277,6 @@ def _set_view(view: TensorBase, update: Any) -> None:
 def index_put_places(view: TensorBase, places: list, update: Any, accumulate: bool) -> None:
     """Write rows given by integer tensors and masks."""
     view._check_writable("index_put_")
-    view._check_apart([update, *(index for _, index in places)], "index_put_", whole=True)
     found = _advanced(view, places)
     plan = _Plan(view, found)
     value = (ir.number(update, view._dtype) if is_number(update) else update._value)
@@ -295,6 +298,9 @@ def index_put_places(view: TensorBase, places: list, update: Any, accumulate: bo
     if not fits:
         raise ShapeError(f"shape mismatch: value tensor of shape {list(value.shape)} cannot be "
                          f"broadcast to indexing result of shape {list(target)}")
+    if math.prod(target):
+        wide = s.expand(update, target) if isinstance(update, TensorBase) and not lead > 0 else None
+        view._check_apart([wide, *(index for _, index in places)], "index_put_", whole=True)
     value = ir.expand(value, target)
     rows = registry["permute"](value, order=ops.movement.inverse(plan.back))
     op = i.put_add if accumulate else i.put

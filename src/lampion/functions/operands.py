@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .. import base, dtypes, ir, strides
@@ -237,6 +237,10 @@ def shape_argument(sizes: tuple, name: str) -> tuple[int, ...]:
     """Return a shape given as separate numbers or as one sequence."""
     if len(sizes) == 1 and not hasattr(sizes[0], "__index__") and not isinstance(
             sizes[0], TensorBase):
+        if not isinstance(sizes[0], Iterable) or isinstance(sizes[0], str):
+            raise ArgumentTypeError(
+                f"{name}(): argument 'size' must be tuple of ints, not {type(sizes[0]).__name__}",
+                fix=f"{name}(int(n))")
         sizes = tuple(sizes[0])
     elif len(sizes) == 1 and isinstance(sizes[0], TensorBase) and sizes[0]._shape:
         sizes = tuple(int(n) for n in sizes[0]._read())
@@ -253,14 +257,14 @@ def check_sizes(shape: tuple[int, ...], name: str) -> None:
 
 def infer_dtype_argument(args: tuple, kwargs: dict) -> tuple[dtypes.dtype | None, bool]:
     """Return (dtype, copy) from the many spellings of `x.to(...)`; checks the device."""
-    dtype = kwargs.get("dtype")
+    dtype = dtypes.chosen(kwargs.get("dtype"))
     dtypes.check_device(kwargs.get("device"))
     copy = bool(kwargs.get("copy", False))
     for place, x in enumerate(args):
         if isinstance(x, TensorBase):
             dtype = x._dtype
-        elif isinstance(x, dtypes.dtype):
-            dtype = x
+        elif isinstance(x, (dtypes.dtype, type)):
+            dtype = dtypes.chosen(x)
         elif isinstance(x, (str, dtypes.device)) or (
                 isinstance(x, int) and not isinstance(x, bool)):
             dtypes.check_device(x)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import base, dtypes, ir, ops
-from ..base import TensorBase
+from ..base import TensorBase, is_number
 from ..dtypes import dtype as DType
 from ..errors import ArgumentError, DTypeError, StateError
 from ..ir import Value, registry
@@ -216,7 +216,7 @@ def _integers(shape, low: int, high: int, dtype: DType, generator) -> Value:
 
 
 def _floating(name: str, dtype: DType | None) -> DType:
-    kind = dtype or dtypes.get_default_dtype()
+    kind = dtypes.chosen(dtype) or dtypes.get_default_dtype()
     if not kind.is_floating_point:
         raise DTypeError(f"{name}: not implemented for {kind.name}", fix="torch.randint(...)")
     return kind
@@ -297,6 +297,9 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *,
            device: Any = None, requires_grad: bool = False) -> Any:
     """Normal numbers with given mean and standard deviation (numbers or tensors)."""
     tensors = [x for x in (mean, std) if isinstance(x, TensorBase)]
+    if is_number(std) and std < 0:
+        raise StateError(f"normal: expects std >= 0.0, but found std {std}",
+                         fix=f"std={-std}")
     if not tensors:
         made = randn(*(() if size is None else (size,)), generator=generator, dtype=dtype)
         return e.add(e.mul(made, std), mean).requires_grad_(requires_grad)

@@ -109,7 +109,7 @@ def mean(input: TensorBase, dim: Any = None, keepdim: bool = False, *,
     Raises:
         DTypeError: the tensor is not floating and no dtype is given.
     """
-    target = dtype or input._dtype
+    target = dtypes.chosen(dtype) or input._dtype
     if not target.is_floating_point:
         raise DTypeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or "
@@ -480,6 +480,8 @@ def median(input: TensorBase, dim: int | None = None, keepdim: bool = False) -> 
     if not x._shape:
         return MedianResult(e.clone(x), base.wrap(ir.full((), 0, dtypes.int64)))
     length = x._shape[axis]
+    if length == 0 and dim is None and x._dtype.is_floating_point:
+        return sum(x) / 0  # nan
     if length == 0:
         raise IndexRangeError("median(): Expected reduction dim to have non-zero size.")
     values, indices = sort(x, axis)

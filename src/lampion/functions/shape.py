@@ -15,6 +15,7 @@ import numpy as np
 from .. import base, dtypes, ir, ops, strides
 from ..base import POSITIONS, TensorBase, call, make_view
 from ..errors import (
+    ArgumentRangeError,
     ArgumentTypeError,
     DTypeError,
     IndexRangeError,
@@ -159,6 +160,9 @@ def flatten(input: TensorBase, start_dim: int = 0, end_dim: int = -1) -> Any:
 
 def unflatten(input: TensorBase, dim: int, sizes: Any) -> Any:
     """One axis split into several; one size may be -1."""
+    if not input._shape:
+        raise StateError("unflatten: a tensor without axes has none to split",
+                         fix="x.reshape(...)")
     axis = normalize_dim(dim, len(input._shape), "unflatten")
     sizes = infer_shape(tuple(sizes), input._shape[axis], "unflatten")
     return view(input, input._shape[:axis] + sizes + input._shape[axis + 1:])
@@ -459,6 +463,9 @@ def chunk(input: TensorBase, chunks: int, dim: int = 0) -> tuple:
 
 def tensor_split(input: TensorBase, indices_or_sections: Any, dim: int = 0) -> tuple:
     """Views of pieces as equal as possible, or cut at the places given."""
+    if not input._shape:
+        raise StateError("tensor_split expected at least a 1-dimensional tensor, but got a tensor "
+                         "with 0 dims")
     axis = normalize_dim(dim, len(input._shape), "tensor_split")
     length = input._shape[axis]
     if isinstance(indices_or_sections, int):
@@ -483,6 +490,7 @@ def unbind(input: TensorBase, dim: int = 0) -> tuple:
 
 def _position_view(input: TensorBase, table: np.ndarray, shape, stride, offset) -> Any:
     index = ir.leaf(np.ascontiguousarray(table, np.int64), dtypes.int64)
+    index.label = "constant"
     return make_view(input, ((POSITIONS, {"index": index}),), shape, stride, offset)
 
 
@@ -625,13 +633,16 @@ def cat(tensors: Sequence[TensorBase], dim: int = 0, *, axis: int | None = None,
                                 "not Tensor", fix="torch.cat([a, b])")
     tensors = [base.require_tensor(x, "cat", "tensors") for x in tensors]
     if not tensors:
-        raise StateError("torch.cat(): expected a non-empty list of Tensors")
+        raise ArgumentRangeError("torch.cat(): expected a non-empty list of Tensors",
+                                 fix="if tensors: torch.cat(tensors)")
     dim = dim if axis is None else axis
     dtype = tensors[0]._dtype
     for x in tensors[1:]:
         dtype = dtypes.promote_types(dtype, x._dtype)
     # An empty 1-d tensor joins with anything, for old programs' sake.
-    kept = [x for x in tensors if tuple(x._shape) != (0,)] or [tensors[0]]
+    kept = [x for x in tensors if tuple(x._shape) != (0,)]
+    if all(len(x._shape) == 1 for x in kept):
+        kept = tensors
     first = kept[0]
     for x in kept:
         if not x._shape:
@@ -663,7 +674,8 @@ def stack(tensors: Sequence[TensorBase], dim: int = 0, *, axis: int | None = Non
     """Tensors of one shape joined along a new axis."""
     tensors = list(tensors)
     if not tensors:
-        raise StateError("stack expects a non-empty TensorList")
+        raise StateError("stack expects a non-empty TensorList",
+                         fix="if tensors: torch.stack(tensors)")
     dim = dim if axis is None else axis
     first = base.require_tensor(tensors[0], "stack", "tensors")
     for number, x in enumerate(tensors):
