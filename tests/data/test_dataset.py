@@ -168,6 +168,38 @@ def test_batch_sampler(library, size, drop_last):
     assert len(batches) == len(expected)
 
 
+@pytest.mark.parametrize("size, replicas", [(10, 2), (11, 3), (2, 5), (7, 1)])
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_distributed_sampler(size, replicas, drop_last):
+    def shares(library, **settings):
+        return [library.utils.data.distributed.DistributedSampler(
+            range(size), replicas, rank, drop_last=drop_last, **settings)
+            for rank in range(replicas)]
+
+    mine, theirs = (shares(library, shuffle=False) for library in (lampion, torch))
+    assert [list(share) for share in mine] == [list(share) for share in theirs]
+    assert [len(share) for share in mine] == [len(share) for share in theirs]
+    orders = []
+    for epoch in (0, 1, 0):
+        shuffled = shares(lampion)
+        for share in shuffled:
+            share.set_epoch(epoch)
+        orders.append([list(share) for share in shuffled])
+        everything = [n for share in orders[-1] for n in share]
+        assert len(everything) == len(mine[0]) * replicas
+        assert drop_last or set(everything) == set(range(size))
+    assert orders[0] == orders[2]
+
+
+@BOTH
+def test_distributed_sampler_refuses(library):
+    sampler = library.utils.data.distributed.DistributedSampler
+    with pytest.raises((RuntimeError, ValueError)):
+        sampler(range(3))
+    with pytest.raises(ValueError):
+        sampler(range(3), 2, 2)
+
+
 @BOTH
 def test_samplers_refuse(library):
     d = library.utils.data

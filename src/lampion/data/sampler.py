@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
 
 from lampion import dtypes
-from lampion.errors import ArgumentError, ArgumentTypeError, UnsupportedError
+from lampion.errors import ArgumentError, ArgumentTypeError, StateError, UnsupportedError
 from lampion.functions.creation import as_tensor
 from lampion.functions.random import Generator, multinomial, randint, randperm
 
@@ -206,3 +206,74 @@ class BatchSampler(Sampler[list[int]]):
     def __len__(self) -> int:
         count = len(self.sampler)  # type: ignore[arg-type]
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+
+
+class DistributedSampler(Sampler[int]):
+    """The share of the indices that one of several processes reads.
+
+    Every process gets the same number: indices are repeated from the beginning to fill up, or
+    left out at the end with `drop_last`.
+
+    Args:
+        dataset: what is sampled from.
+        num_replicas: number of processes.
+        rank: number of this process, from 0.
+        shuffle: a new random order in every epoch told to `set_epoch`.
+        seed: the same in all processes.
+        drop_last: leave out what does not divide.
+
+    Raises:
+        StateError: `num_replicas` or `rank` is not given; there is no process group to ask.
+        ArgumentError: a rank outside 0 to num_replicas - 1.
+
+    Example:
+        >>> from lampion.utils.data.distributed import DistributedSampler
+        >>> [list(DistributedSampler(range(5), 2, rank, shuffle=False)) for rank in (0, 1)]
+        [[0, 2, 4], [1, 3, 0]]
+    """
+
+    def __init__(
+        self,
+        dataset: Sized,
+        num_replicas: int | None = None,
+        rank: int | None = None,
+        shuffle: bool = True,
+        seed: int = 0,
+        drop_last: bool = False,
+    ) -> None:
+        if num_replicas is None or rank is None:
+            raise StateError(
+                "DistributedSampler without num_replicas and rank",
+                why="it requires a process group to ask, and lampion runs in one process",
+                fix="DistributedSampler(dataset, num_replicas=1, rank=0)",
+            )
+        if not 0 <= rank < num_replicas:
+            raise ArgumentError(f"Invalid rank {rank}",
+                                why=f"rank should be in the interval [0, {num_replicas - 1}]")
+        self.dataset = dataset
+        self.num_replicas = num_replicas
+        self.rank = rank
+        self.shuffle = shuffle
+        self.seed = seed
+        self.drop_last = drop_last
+        self.epoch = 0
+        size = len(dataset)
+        self.num_samples = size // num_replicas if drop_last else -(-size // num_replicas)
+        self.total_size = self.num_samples * num_replicas
+
+    def __iter__(self) -> Iterator[int]:
+        size = len(self.dataset)
+        indices = list(range(size))
+        if self.shuffle:
+            generator = Generator().manual_seed(self.seed + self.epoch)
+            indices = randperm(size, generator=generator).tolist()
+        while indices and len(indices) < self.total_size:
+            indices += indices[:self.total_size - len(indices)]
+        return iter(indices[self.rank:self.total_size:self.num_replicas])
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the random order of an epoch; to be called before each, in every process."""
+        self.epoch = epoch

@@ -145,12 +145,18 @@ def _read_exactly(file: BinaryIO, count: int, source: str, what: str) -> bytes:
 
 
 def _fill(file: BinaryIO, view: memoryview, source: str, name: str) -> None:
+    """Read into memory that is there already, directly where the file can do that."""
+    readinto = getattr(file, "readinto", None)
     while len(view):
-        piece = file.read(min(len(view), 1 << 24))
-        if not piece:
+        if readinto is not None:
+            count = readinto(view)
+        else:
+            piece = file.read(min(len(view), 1 << 24))
+            count = len(piece)
+            view[:count] = piece
+        if not count:
             _cut_off(source, f"tensor {name!r}")
-        view[:len(piece)] = piece
-        view = view[len(piece):]
+        view = view[count:]
 
 
 def _cut_off(source: str, what: str) -> NoReturn:
