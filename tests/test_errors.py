@@ -296,6 +296,31 @@ GRADIENTS = {
         y = torch.ones(2, requires_grad=True)
         torch.autograd.grad((x * x).sum(), [x, y])  #!
         """, RuntimeError, ["allow_unused=True", "1"]),
+    "gradients of nothing": Mistake(
+        """
+        x = torch.ones(2, requires_grad=True)
+        torch.autograd.grad(x.sum(), [])  #!
+        """, RuntimeError, ["inputs", "empty"]),
+    "Function without forward": Mistake(
+        """
+        class Twice(torch.autograd.Function):
+            pass
+
+        Twice.apply(torch.ones(1, requires_grad=True))  #!
+        """, NotImplementedError, ["forward", "staticmethod"]),
+    "Function whose backward returns a number": Mistake(
+        """
+        class Twice(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                return x * 2
+
+            @staticmethod
+            def backward(ctx, gradient):
+                return 2
+
+        Twice.apply(torch.ones(1, requires_grad=True)).backward()  #!
+        """, RuntimeError, ["Twice", "int"]),
     "deepcopy of a computed tensor": Mistake(
         """
         import copy
@@ -323,6 +348,42 @@ VALUES = {
         """
         f"{torch.ones(3):.2f}"  #!
         """, TypeError, ["unsupported format string", ".2f"]),
+}
+
+KINDS = {
+    "data without a type": Mistake(
+        """
+        torch.tensor([1, None])  #!
+        """, RuntimeError, ["NoneType"]),
+    "dtype by name": Mistake(
+        """
+        torch.tensor(1, dtype="float32")  #!
+        """, TypeError, ["dtype", "str", "dtype=torch.float32"]),
+    "size that is no whole number": Mistake(
+        """
+        torch.zeros(2.5)  #!
+        """, TypeError, ["size", "float", "int("]),
+    "list of tensors of different lengths": Mistake(
+        """
+        torch.tensor([torch.ones(2), torch.ones(3)])  #!
+        """, ValueError, ["2, 3", "pad_sequence"]),
+    "nothing to join": Mistake(
+        """
+        torch.cat([])  #!
+        """, ValueError, ["non-empty list"]),
+    "a device that is not there": Mistake(
+        """
+        torch.ones(2).to("cuda")  #!
+        """, AssertionError, ["cuda", "torch.cuda.is_available()"]),
+    "negative spread": Mistake(
+        """
+        torch.normal(0.0, -1.0, (2,))  #!
+        """, RuntimeError, ["std", "-1"]),
+    "text as a number": Mistake(
+        """
+        x = torch.ones(3)
+        x[0] = "1"  #!
+        """, TypeError, ["str"]),
 }
 
 MODULES = {
@@ -372,6 +433,10 @@ TRAINING = {
         """
         optim.SGD(torch.ones(2, requires_grad=True), lr=0.1)  #!
         """, TypeError, ["iterable", "["]),
+    "optimizer of a model": Mistake(
+        """
+        optim.Adam(nn.Linear(1, 1))  #!
+        """, TypeError, ["Linear", "not iterable", "parameters()"]),
     "optimizer of a computed tensor": Mistake(
         """
         w = torch.ones(2, requires_grad=True) * 0.1
@@ -393,7 +458,7 @@ TRAINING = {
         """, ValueError, ["5", "4"]),
 }
 
-MISTAKES = SHAPES | TYPES | INDICES | GRADIENTS | VALUES | MODULES | TRAINING
+MISTAKES = SHAPES | TYPES | INDICES | GRADIENTS | VALUES | KINDS | MODULES | TRAINING
 
 
 def run(mistake, library, path):
