@@ -16,6 +16,11 @@ class TestTensor:
         assert torch.tensor([]).dtype is torch.float32
         assert torch.tensor([], dtype=torch.int64).dtype is torch.int64
 
+    def test_python_types_name_the_widest_of_their_kind(self, torch):
+        assert torch.tensor(1, dtype=float).dtype is torch.float64
+        assert torch.ones(2, dtype=int).dtype is torch.int64
+        assert torch.tensor([0.0, 2.0]).to(bool).tolist() == [False, True]
+
     def test_nesting_gives_the_shape(self, torch):
         assert tuple(torch.tensor([[1, 2, 3], [4, 5, 6]]).shape) == (2, 3)
         assert tuple(torch.tensor(5).shape) == ()

@@ -375,6 +375,15 @@ KINDS = {
         """
         torch.ones(2).to("cuda")  #!
         """, AssertionError, ["cuda", "torch.cuda.is_available()"]),
+    "a list where a tensor is wanted": Mistake(
+        """
+        losses = [1.0, 2.0]
+        torch.mean(losses)  #!
+        """, TypeError, ["mean", "Tensor", "list", "as_tensor"]),
+    "the largest of nothing": Mistake(
+        """
+        torch.ones(3)[:0].max()  #!
+        """, RuntimeError, ["max()", "numel() == 0"]),
     "negative spread": Mistake(
         """
         torch.normal(0.0, -1.0, (2,))  #!

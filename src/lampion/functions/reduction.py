@@ -49,6 +49,11 @@ def _dims(dim, axis, keepdim, keepdims, rank, name):
     return normalize_dims(dim, rank, name), bool(keep)
 
 
+def _rank(x: TensorBase, name: str) -> int:
+    """The number of axes; raises where x is no tensor."""
+    return len(base.require_tensor(x, name)._shape)
+
+
 def _squeezed(shape, dims) -> tuple[int, ...]:
     return tuple(n for k, n in enumerate(shape) if k not in dims)
 
@@ -91,7 +96,7 @@ def sum(input: TensorBase, dim: Any = None, keepdim: bool = False, *,
         >>> torch.ones(2, 3).sum(dim=1)
         tensor([3., 3.])
     """
-    dims, keep = _dims(dim, axis, keepdim, keepdims, len(input._shape), "sum")
+    dims, keep = _dims(dim, axis, keepdim, keepdims, _rank(input, "sum"), "sum")
     return _reduce("sum", r.sum, input, dims, keep, _sum_type(input, dtype))
 
 
@@ -109,13 +114,14 @@ def mean(input: TensorBase, dim: Any = None, keepdim: bool = False, *,
     Raises:
         DTypeError: the tensor is not floating and no dtype is given.
     """
+    base.require_tensor(input, "mean")
     target = dtypes.chosen(dtype) or input._dtype
     if not target.is_floating_point:
         raise DTypeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or "
             f"complex dtype. Got: {target.name}", why="an average is rarely a whole number",
             fix="x.float().mean()")
-    dims, keep = _dims(dim, axis, keepdim, keepdims, len(input._shape), "mean")
+    dims, keep = _dims(dim, axis, keepdim, keepdims, _rank(input, "mean"), "mean")
     total = _reduce("sum", r.sum, input, dims, keep, target)
     count = _count(input._shape, dims)
     # Dividing by a count, not multiplying by its rounded inverse. Nothing is saved but the number.
@@ -129,16 +135,17 @@ def prod(input: TensorBase, dim: Any = None, keepdim: bool = False, *,
          dtype: dtypes.dtype | None = None, axis: Any = None,
          keepdims: bool | None = None) -> Any:
     """The product along an axis, or of all elements."""
-    dims, keep = _dims(dim, axis, keepdim, keepdims, len(input._shape), "prod")
+    dims, keep = _dims(dim, axis, keepdim, keepdims, _rank(input, "prod"), "prod")
     return _reduce("prod", r.prod, input, dims, keep, _sum_type(input, dtype))
 
 
 def _nonempty(name: str, x: TensorBase, dims: tuple[int, ...]) -> None:
     if builtins.any(x._shape[k] == 0 for k in dims):
         if len(dims) == len(x._shape):
-            raise StateError(f"{name}(): Expected reduction dim to be specified for input.numel() "
-                             "== 0. Specify the reduction dim with the 'dim' argument.",
-                             why="no elements have no extreme", fix=f"if x.numel(): x.{name}()")
+            kind = IndexRangeError if name.startswith("arg") else StateError
+            raise kind(f"{name}(): Expected reduction dim to be specified for input.numel() "
+                       "== 0. Specify the reduction dim with the 'dim' argument.",
+                       why="no elements have no extreme", fix=f"if x.numel(): x.{name}()")
         raise IndexRangeError(f"{name}(): Expected reduction dim to have non-zero size.",
                               why="no elements have no extreme")
 
@@ -146,7 +153,7 @@ def _nonempty(name: str, x: TensorBase, dims: tuple[int, ...]) -> None:
 def amax(input: TensorBase, dim: Any = (), keepdim: bool = False, *, axis: Any = None,
          keepdims: bool | None = None) -> Any:
     """The largest along axes; equal extremes share the gradient evenly."""
-    dims, keep = _dims(dim, axis, keepdim, keepdims, len(input._shape), "amax")
+    dims, keep = _dims(dim, axis, keepdim, keepdims, _rank(input, "amax"), "amax")
     _nonempty("amax", input, dims)
     return _reduce("amax", r.max, input, dims, keep)
 
@@ -154,7 +161,7 @@ def amax(input: TensorBase, dim: Any = (), keepdim: bool = False, *, axis: Any =
 def amin(input: TensorBase, dim: Any = (), keepdim: bool = False, *, axis: Any = None,
          keepdims: bool | None = None) -> Any:
     """The smallest along axes; equal extremes share the gradient evenly."""
-    dims, keep = _dims(dim, axis, keepdim, keepdims, len(input._shape), "amin")
+    dims, keep = _dims(dim, axis, keepdim, keepdims, _rank(input, "amin"), "amin")
     _nonempty("amin", input, dims)
     return _reduce("amin", r.min, input, dims, keep)
 
@@ -175,13 +182,14 @@ def _position(name: str, op: Op, input: TensorBase, dim: int, keep: bool):
     if not input._shape:
         zero = base.wrap(ir.full((), 0, dtypes.int64))
         return zero, zero
-    axis = normalize_dim(dim, len(input._shape), name)
+    axis = normalize_dim(dim, _rank(input, name), name)
     _nonempty(name, input, (axis,))
     kept = call(op, (input,), {"axis": axis})
     return kept, (kept if keep else kept.squeeze(axis))
 
 
 def _arg(name: str, op: Op, input: TensorBase, dim: int | None, keepdim: bool) -> Any:
+    base.require_tensor(input, name)
     if dim is not None:
         return _position(name, op, input, dim, keepdim)[1]
     _nonempty(name, input, tuple(range(len(input._shape))))
@@ -205,6 +213,7 @@ def argmin(input: TensorBase, dim: int | None = None, keepdim: bool = False, *,
 
 
 def _extreme(name: str, op: Op, whole: Op, pairwise, Result, input, dim, keepdim):
+    base.require_tensor(input, name)
     if isinstance(dim, TensorBase):
         return pairwise(input, dim)
     if dim is None:
@@ -214,7 +223,7 @@ def _extreme(name: str, op: Op, whole: Op, pairwise, Result, input, dim, keepdim
     kept, indices = _position(name, op, input, dim, keepdim)
     if not input._shape:
         return Result(e.clone(input), indices)
-    axis = normalize_dim(dim, len(input._shape), name)
+    axis = normalize_dim(dim, _rank(input, name), name)
     values = call(ops.indexing.gather, (input, kept._value), {"axis": axis}, label=name)
     return Result(values if keepdim else values.squeeze(axis), indices)
 
@@ -247,7 +256,7 @@ def _truths(x: TensorBase) -> Any:
 
 
 def _quantifier(name: str, op: Op, empty: bool, input, dim, keepdim, axis, keepdims) -> Any:
-    dims, keep = _dims(dim, axis, keepdim, keepdims, len(input._shape), name)
+    dims, keep = _dims(dim, axis, keepdim, keepdims, _rank(input, name), name)
     target = dtypes.uint8 if input._dtype is dtypes.uint8 else dtypes.bool_
     if builtins.any(input._shape[k] == 0 for k in dims):
         shape = tuple(1 if k in dims else n for k, n in enumerate(input._shape))
@@ -287,10 +296,10 @@ def var(input: TensorBase, dim: Any = None, unbiased: bool = True, keepdim: bool
     """
     if isinstance(dim, bool):  # var(unbiased)
         dim, unbiased = None, dim
-    if not input._dtype.is_floating_point:
+    if not base.require_tensor(input, "var")._dtype.is_floating_point:
         raise DTypeError("var and std only support floating point and complex dtypes",
                          fix="x.float().var()")
-    dims, keep = _dims(dim, axis, keepdim, keepdims, len(input._shape), "var")
+    dims, keep = _dims(dim, axis, keepdim, keepdims, _rank(input, "var"), "var")
     off = correction if correction is not None else (1 if unbiased else 0)
     centered = e.sub(input, mean(input, dims, True)) if dims else e.sub(input, input.detach())
     squares = sum(e.mul(centered, centered), dims, keep)
@@ -309,7 +318,9 @@ def std(input: TensorBase, dim: Any = None, unbiased: bool = True, keepdim: bool
     """The standard deviation: the square root of `var`."""
     spread = var(input, dim, unbiased, keepdim, correction=correction, axis=axis,
                  keepdims=keepdims)
-    return _labelled(e.sqrt(spread), "std")
+    # The root has no slope at 0; its gradient is taken as 0 there.
+    flat = e.eq(spread, 0)
+    return _labelled(e.where(flat, 0, e.sqrt(e.where(flat, 1, spread))), "std")
 
 
 def var_mean(input: TensorBase, dim: Any = None, unbiased: bool = True, keepdim: bool = False,
@@ -374,7 +385,7 @@ def logsumexp(input: TensorBase, dim: Any, keepdim: bool = False, *, axis: Any =
 
 
 def _running(name: str, op: Op, input: TensorBase, dim: int, dtype) -> Any:
-    axis = normalize_dim(dim, len(input._shape), name)
+    axis = normalize_dim(dim, _rank(input, name), name)
     target = _sum_type(input, dtype)
     value = input._value if target is input._dtype else registry["cast"](
         input._value, dtype=target)
@@ -397,7 +408,7 @@ def cumprod(input: TensorBase, dim: int, *, dtype: dtypes.dtype | None = None,
 
 
 def _running_extreme(name: str, Result, input: TensorBase, dim: int, key: TensorBase) -> Any:
-    axis = normalize_dim(dim, len(input._shape), name)
+    axis = normalize_dim(dim, _rank(input, name), name)
     if not input._shape:
         return Result(e.clone(input), base.wrap(ir.full((), 0, dtypes.int64)))
     indices = call(r.cummax_index, (key,), {"axis": axis})
@@ -422,7 +433,7 @@ def cummin(input: TensorBase, dim: int) -> Any:
 def argsort(input: TensorBase, dim: int = -1, descending: bool = False,
             stable: bool = False) -> Any:
     """The positions that sort an axis."""
-    axis = normalize_dim(dim, len(input._shape), "argsort")
+    axis = normalize_dim(dim, _rank(input, "argsort"), "argsort")
     if not input._shape:
         return base.wrap(ir.full((), 0, dtypes.int64))
     return call(r.argsort, (input,), {"axis": axis, "descending": bool(descending)})
@@ -437,7 +448,7 @@ def sort(input: TensorBase, dim: int = -1, descending: bool = False, stable: boo
     indices = argsort(input, dim, descending)
     if not input._shape:
         return SortResult(e.clone(input), indices)
-    axis = normalize_dim(dim, len(input._shape), "sort")
+    axis = normalize_dim(dim, _rank(input, "sort"), "sort")
     values = call(ops.indexing.gather, (input, indices._value), {"axis": axis}, label="sort")
     return SortResult(values, indices)
 
@@ -449,7 +460,9 @@ def topk(input: TensorBase, k: int, dim: int = -1, largest: bool = True,
     Returns:
         (values, indices), in order.
     """
-    axis = normalize_dim(dim, len(input._shape), "topk")
+    axis = normalize_dim(dim, _rank(input, "topk"), "topk")
+    if input._dtype is dtypes.bool_:
+        raise DTypeError("topk: not implemented for bool", fix="x.int().topk(k)")
     length = input._shape[axis] if input._shape else 1
     if not 0 <= k <= length:
         raise StateError("selected index k out of range",
@@ -463,7 +476,7 @@ def topk(input: TensorBase, k: int, dim: int = -1, largest: bool = True,
 
 def kthvalue(input: TensorBase, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The k-th smallest element along an axis (k from 1), and its position."""
-    axis = normalize_dim(dim, len(input._shape), "kthvalue")
+    axis = normalize_dim(dim, _rank(input, "kthvalue"), "kthvalue")
     if not 1 <= k <= input._shape[axis]:
         raise StateError("kthvalue(): selected number k out of range for dimension "
                          f"{dim}", fix=f"1 <= k <= {input._shape[axis]}")
@@ -503,6 +516,10 @@ def quantile(input: TensorBase, q: Any, dim: int | None = None, keepdim: bool = 
     Args:
         q: a number or 1-d tensor of numbers in [0, 1].
     """
+    if input._dtype not in (dtypes.float32, dtypes.float64) or not input.numel():
+        raise StateError(
+            "quantile() input tensor must be non-empty, and either float or double dtype; it is "
+            f"{input._dtype.name} with {input.numel()} elements", fix="x.float().quantile(q)")
     x = _flat(input) if dim is None else input
     axis = 0 if dim is None else normalize_dim(dim, len(x._shape), "quantile")
     numbers = [float(q)] if not isinstance(q, TensorBase) or not q._shape else q.tolist()
