@@ -1,0 +1,188 @@
+"""Fuse: gather values into groups that one loop computes.
+
+Walking the graph in order, a value joins the group of one of its operands where that is allowed:
+
+- elementwise values of the group's shape join (chains, and branches that share operands);
+- a reduction of the group's shape joins as the group's reduction; all reductions of a group go
+  over the same axes;
+- elementwise values of the reduced shape join as row results; and when a row result is expanded
+  again over the reduced axes, its readers join too: softmax and layer norm are one group.
+
+A group is one node of the program, so joining must never make two groups wait for each other.
+For that each group knows which groups it depends on, as a set of bits; once others depend on a
+group, it may not take on new dependencies.
+"""
+
+from __future__ import annotations
+
+from ..dtypes import bfloat16, float16
+from ..ir import Graph, Value
+from .access import Access, access
+
+STORAGE_ONLY = (float16, bfloat16)
+
+
+class Group:
+    """Values that one loop computes.
+
+    Attributes:
+        number: its bit in sets of groups.
+        shape: the shape of its elements.
+        axes: the axes its reductions go over, or None while it has none.
+        members: its values, in order.
+        needs: the groups it depends on, as bits.
+        closed: whether another group depends on it.
+    """
+
+    __slots__ = ("number", "shape", "axes", "members", "needs", "closed")
+
+    def __init__(self, number: int, shape: tuple[int, ...]):
+        self.number, self.shape = number, shape
+        self.axes: tuple[int, ...] | None = None
+        self.members: dict[int, Value] = {}
+        self.needs, self.closed = 0, False
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of its row results."""
+        return tuple(1 if k in (self.axes or ()) else n for k, n in enumerate(self.shape))
+
+    def __repr__(self) -> str:
+        names = " ".join(v.op.name for v in self.members.values() if v.op)
+        return f"<group {self.number} {list(self.shape)}: {names}>"
+
+
+def is_row(group: Group, value: Value) -> bool:
+    """Whether a member is a result of a row rather than of an element."""
+    return group.axes is not None and value.shape == group.row_shape != group.shape
+
+
+class Fusion:
+    """The result: groups, and for each value the group that computes it, by creation order."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self.groups: list[Group] = []
+        self.group_of: dict[int, Group] = {}
+        self.accesses: dict[int, Access] = {}
+        # The groups each value depends on, its own included, as bits.
+        self._reach: dict[int, int] = {v.order: 0 for v in graph.inputs}
+        for value in graph.values:
+            self._place(value)
+
+    def access(self, value: Value) -> Access:
+        """How a value is read, with memory of the answer."""
+        found = self.accesses.get(value.order)
+        if found is None:
+            found = self.accesses[value.order] = access(value)
+        return found
+
+    def _place(self, value: Value) -> None:
+        reach = 0
+        for operand in value.inputs:
+            reach |= self._reach[operand.order]
+        if not fusible(value):
+            self._use(value.inputs, None)
+            self._reach[value.order] = reach
+            return
+        group = next((g for g in self._candidates(value) if self._may_join(g, value)), None)
+        if group is None:
+            source = value.inputs[0] if value.op.kind == "reduction" else value
+            group = Group(len(self.groups), source.shape)
+            self.groups.append(group)
+        if value.op.kind == "reduction":
+            group.axes = value.settings["axes"]
+        group.members[value.order] = value
+        group.needs |= self._outside_reach(group, value) & ~(1 << group.number)
+        self.group_of[value.order] = group
+        self._use(value.inputs, group)
+        self._reach[value.order] = reach | group.needs | (1 << group.number)
+
+    def _use(self, operands, group: Group | None) -> None:
+        """Close the groups that a value outside them reads from."""
+        for operand in operands:
+            source = self.access(operand).source
+            made_by = self.group_of.get(source.order)
+            if made_by is not None and made_by is not group:
+                made_by.closed = True
+
+    def _candidates(self, value: Value):
+        """The groups of the operands, latest first."""
+        found = {}
+        for operand in value.inputs:
+            source = self.access(operand).source
+            group = self.group_of.get(source.order)
+            if group is not None:
+                found[group.number] = group
+        return [found[k] for k in sorted(found, reverse=True)]
+
+    def _may_join(self, group: Group, value: Value) -> bool:
+        if value.op.kind == "reduction":
+            axes = value.settings["axes"]
+            if group.axes not in (None, axes) or value.inputs[0].shape != group.shape:
+                return False
+        elif value.shape != group.shape and not (
+                group.axes is not None and value.shape == group.row_shape):
+            return False
+        level = value.inputs[0].shape if value.op.kind == "reduction" else value.shape
+        if not all(self.reads_in_place(group, operand, level) for operand in value.inputs):
+            return False
+        outside = self._outside_reach(group, value)
+        if outside >> group.number & 1:
+            return False
+        return not (group.closed and outside & ~group.needs)
+
+    def reads_in_place(self, group: Group, operand: Value, level: tuple[int, ...]) -> bool:
+        """Whether a reader of shape `level` finds a member where it is, or reads no member."""
+        source = self.access(operand).source
+        if self.group_of.get(source.order) is not group:
+            return True
+        if source is operand:
+            # An element may not be read once a row before the row's pass is over.
+            return operand.shape == level
+        return self.is_row_broadcast(group, operand)
+
+    def is_row_broadcast(self, group: Group, operand: Value) -> bool:
+        """Whether an operand is a row result expanded over the reduced axes."""
+        source = self.access(operand).source
+        return (group.axes is not None and operand.op is not None
+                and operand.op.name == "expand" and operand.inputs[0] is source
+                and operand.shape == group.shape and is_row(group, source))
+
+    def _outside_reach(self, group: Group, value: Value) -> int:
+        bits = 0
+        for operand in value.inputs:
+            source = self.access(operand).source
+            if self.group_of.get(source.order) is not group:
+                bits |= self._reach[source.order]
+        return bits
+
+    def stored(self) -> dict[int, Value]:
+        """The values that must stand in memory: outputs, and what others than their group read."""
+        found = {}
+
+        def need(value: Value, reader: Group | None) -> None:
+            source = self.access(value).source
+            if source.op is None or source.data is not None:
+                return
+            if reader is None or self.group_of.get(source.order) is not reader:
+                found[source.order] = source
+
+        for value in self.graph.outputs:
+            need(value, None)
+        for value in self.graph.values:
+            for operand in value.inputs:
+                if fusible(value) or value.op.name not in _MOVES:
+                    need(operand, self.group_of.get(value.order))
+        return found
+
+
+_MOVES = ("reshape", "permute", "expand", "slice", "flip", "windows")
+
+
+def fusible(value: Value) -> bool:
+    """Whether a loop can compute a value."""
+    if value.op.kind not in ("elementwise", "reduction") or value.op.lower.get("emit") is None and (
+            value.op.kind == "elementwise"):
+        return False
+    return not any(v.dtype in STORAGE_ONLY for v in (value, *value.inputs))
