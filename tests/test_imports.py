@@ -18,20 +18,20 @@ SOURCE = Path(__file__).resolve().parent.parent / "src"
 # Row by row, from the ground up: the modules (a package stands for all in it), and the third-party
 # packages that they may import.
 ROOMS = (
-    ("0 words", "errors dtypes version", "numpy"),
-    ("1 graph", "ir", "numpy"),
+    ("0 words", "errors dtypes version threads", "numpy"),
+    ("1 graph", "ir kernel strides", "numpy"),
     ("2 ops", "ops", ""),
     ("3 graph to graph", "grad interpret passes", "numpy"),
     ("4 engines", "cpu xla", "numpy llvmlite jax"),
     ("5 runtime", "runtime", "numpy"),
-    ("6a recording", "trace base strides", "numpy"),
+    ("6a recording", "trace base", "numpy"),
     ("6b autograd", "autograd", "numpy"),
     ("6c functions", "functions printing", "numpy"),
     ("6d tensor", "tensor", "numpy"),
     (
         "7 layers and data",
         "nn optim data utils serialization vision linalg cuda mps xpu backends amp accelerator"
-        " distributed switches threads variable",
+        " distributed switches variable",
         "numpy safetensors PIL",
     ),
     ("8 training", "train models doctor", "numpy matplotlib"),
