@@ -6,7 +6,8 @@ from typing import Any
 
 from lampion import dtypes
 from lampion.functions import creation
-from lampion.optim.optimizer import Group, Optimizer, ParamsT, State, check_setting, scalar
+from lampion.optim.optimizer import Group, Optimizer, ParamsT, State
+from lampion.optim.settings import check_setting, scalar
 from lampion.tensor import Tensor
 
 

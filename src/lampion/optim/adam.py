@@ -7,15 +7,8 @@ from typing import Any
 from lampion.errors import ArgumentError
 from lampion.functions import creation
 from lampion.functions.elementwise import maximum
-from lampion.optim.optimizer import (
-    Group,
-    Optimizer,
-    ParamsT,
-    State,
-    check_betas,
-    check_setting,
-    scalar,
-)
+from lampion.optim.optimizer import Group, Optimizer, ParamsT, State
+from lampion.optim.settings import check_betas, check_setting, scalar
 from lampion.tensor import Tensor
 
 

@@ -11,7 +11,8 @@ from lampion.errors import ArgumentError, ArgumentTypeError, StateError
 from lampion.functions import creation
 from lampion.functions.shape import cat
 from lampion.optim.line_search import Point, strong_wolfe
-from lampion.optim.optimizer import Optimizer, ParamsT, State, check_setting
+from lampion.optim.optimizer import Optimizer, ParamsT, State
+from lampion.optim.settings import check_setting
 from lampion.tensor import Tensor
 
 

@@ -20,9 +20,7 @@ A program may also derive from `Optimizer` and write its own `step`, as in PyTor
 
 from __future__ import annotations
 
-import functools
 import itertools
-import math
 import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
@@ -31,102 +29,27 @@ from typing import Any, TypeAlias
 
 from lampion import dtypes
 from lampion.autograd import enable_grad, set_grad_enabled
-from lampion.errors import ArgumentError, ArgumentTypeError, StateError, UnsupportedError
+from lampion.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from lampion.functions import creation
-from lampion.optim.hooks import HookHandle, Hooks, register_hook
+from lampion.nn.hooks import RemovableHandle
+from lampion.optim.hooks import (
+    Hooks,
+    register_hook,
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+    with_hooks,
+)
+from lampion.optim.settings import check_flags, required, split_names
 from lampion.tensor import Tensor
-from lampion.trace import flush
 
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 Group: TypeAlias = dict[str, Any]
 State: TypeAlias = dict[str, Any]
 
-_global_pre_hooks: Hooks = OrderedDict()
-_global_post_hooks: Hooks = OrderedDict()
-
-
-class _Required:
-    def __repr__(self) -> str:
-        return "<required parameter>"
-
-
-required = _Required()
-
-
-def register_optimizer_step_pre_hook(hook: Callable[..., Any]) -> HookHandle:
-    """Call `hook(optimizer, args, kwargs)` before every step of every optimizer."""
-    return register_hook(_global_pre_hooks, hook)
-
-
-def register_optimizer_step_post_hook(hook: Callable[..., Any]) -> HookHandle:
-    """Call `hook(optimizer, args, kwargs)` after every step of every optimizer."""
-    return register_hook(_global_post_hooks, hook)
-
-
-def check_setting(name: str, value: Any, low: float = 0.0, below: float = math.inf) -> None:
-    """Raise unless `value` is a number (or a tensor of one element) with low <= value < below."""
-    if isinstance(value, Tensor) and value.numel() != 1:
-        raise ArgumentError(
-            f"{name} is a tensor of shape {tuple(value.shape)}",
-            why=f"a tensor {name} must have exactly one element",
-        )
-    try:
-        fits = bool(low <= value) and (below == math.inf or bool(value < below))
-    except TypeError:
-        raise ArgumentTypeError(
-            f"{name} = {value!r} ({type(value).__name__})", why=f"{name} must be a number",
-        ) from None
-    if not fits:
-        upper = "" if below == math.inf else f" and below {below:g}"
-        raise ArgumentError(
-            f"Invalid {name}: {value}", why=f"it must be at least {low:g}{upper}",
-            fix="lr=0.001" if name == "learning rate" else None,
-        )
-
-
-def check_betas(betas: tuple[Any, Any]) -> None:
-    """Raise unless both decay rates lie in [0, 1)."""
-    for index, beta in enumerate(betas):
-        check_setting(f"beta parameter at index {index}", beta, below=1.0)
-
-
-def scalar(value: Any) -> Any:
-    """Return a one-element tensor as a tensor without axes, everything else as it is."""
-    return value.reshape(()) if isinstance(value, Tensor) and value.dim() != 0 else value
-
-
-def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a `step` method: hooks around it, and everything pending runs at its end."""
-
-    @functools.wraps(step)
-    def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
-        if self._inside_step:  # a subclass's step calls the step it inherits
-            return step(self, *args, **kwargs)
-        self._inside_step = self._opt_called = True
-        try:
-            call = (self, *args), kwargs
-            for hook in (*_global_pre_hooks.values(), *self._optimizer_step_pre_hooks.values()):
-                changed = hook(self, *call)
-                if changed is not None:
-                    call = _checked_call(changed)
-            result = step(*call[0], **call[1])
-            for hook in (*self._optimizer_step_post_hooks.values(), *_global_post_hooks.values()):
-                hook(self, *call)
-        finally:
-            self._inside_step = False
-        flush()
-        return result
-
-    return hooked
-
-
-def _checked_call(changed: Any) -> tuple[Any, Any]:
-    if isinstance(changed, tuple) and len(changed) == 2:
-        return changed
-    raise StateError(
-        f"a step pre-hook returned {changed!r}",
-        why="it must return None, or a tuple (args, kwargs) that replaces the arguments of step",
-    )
+__all__ = [
+    "Group", "Optimizer", "ParamsT", "State", "register_optimizer_step_post_hook",
+    "register_optimizer_step_pre_hook", "required",
+]
 
 
 class Optimizer:
@@ -156,12 +79,12 @@ class Optimizer:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "step" in cls.__dict__:
-            cls.step = _with_hooks(cls.__dict__["step"])  # type: ignore[method-assign]
+            cls.step = with_hooks(cls.__dict__["step"])  # type: ignore[method-assign]
 
     def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self._make_hook_tables()
-        _check_flags(defaults)
+        check_flags(defaults)
         if isinstance(params, Tensor):
             raise ArgumentTypeError(
                 "params is a single tensor",
@@ -221,7 +144,7 @@ class Optimizer:
 
     # -- Stepping -----------------------------------------------------------------------------
 
-    @_with_hooks
+    @with_hooks
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient, then run everything pending.
 
@@ -293,7 +216,7 @@ class Optimizer:
                 f"a parameter group with the keys {sorted(param_group)}",
                 why='a group needs the key "params"',
             )
-        params, names = _split_names(param_group["params"])
+        params, names = split_names(param_group["params"])
         param_group["params"] = params
         if names:
             param_group["param_names"] = names
@@ -446,65 +369,37 @@ class Optimizer:
 
     # -- Hooks ------------------------------------------------------------------------------------
 
-    def register_step_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` before each step; it may return new arguments."""
         return register_hook(self._optimizer_step_pre_hooks, hook)
 
-    def register_step_post_hook(self, hook: Callable[..., Any]) -> HookHandle:
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` after each step."""
         return register_hook(self._optimizer_step_post_hooks, hook)
 
     def register_state_dict_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
-    ) -> HookHandle:
+    ) -> RemovableHandle:
         """Call `hook(optimizer)` before `state_dict()`."""
         return register_hook(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
     def register_state_dict_post_hook(
         self, hook: Callable[..., Any], prepend: bool = False
-    ) -> HookHandle:
+    ) -> RemovableHandle:
         """Call `hook(optimizer, state_dict)` after `state_dict()`; it may return a new one."""
         return register_hook(self._optimizer_state_dict_post_hooks, hook, prepend)
 
     def register_load_state_dict_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
-    ) -> HookHandle:
+    ) -> RemovableHandle:
         """Call `hook(optimizer, state_dict)` before loading; it may return a new one."""
         return register_hook(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
 
     def register_load_state_dict_post_hook(
         self, hook: Callable[..., Any], prepend: bool = False
-    ) -> HookHandle:
+    ) -> RemovableHandle:
         """Call `hook(optimizer)` after loading."""
         return register_hook(self._optimizer_load_state_dict_post_hooks, hook, prepend)
-
-
-def _check_flags(defaults: dict[str, Any]) -> None:
-    if defaults.get("fused"):
-        for other in ("differentiable", "foreach"):
-            if defaults.get(other):
-                raise StateError(f"fused=True together with {other}=True",
-                                 why="PyTorch has no such combination")
-
-
-def _split_names(params: Any) -> tuple[list[Any], list[str]]:
-    """Turn what a group gives as "params" into a list of tensors and a list of names."""
-    if isinstance(params, Tensor):
-        return [params], []
-    if isinstance(params, set):
-        raise ArgumentTypeError(
-            "the parameters are a set",
-            why="the order of a set changes between runs, so saved state could not be matched",
-            fix="a list of parameters",
-        )
-    entries = list(params)
-    names = [entry[0] for entry in entries if isinstance(entry, tuple)]
-    if names and len(names) != len(entries):
-        raise ArgumentError(
-            "some parameters come with a name and some without",
-            why="all optimizer params should be with/without names",
-        )
-    return [entry[1] if isinstance(entry, tuple) else entry for entry in entries], names
 
 
 def _cast(value: Any, name: str | None, parameter: Tensor) -> Any:

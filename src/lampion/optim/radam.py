@@ -5,15 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lampion.functions import creation
-from lampion.optim.optimizer import (
-    Group,
-    Optimizer,
-    ParamsT,
-    State,
-    check_betas,
-    check_setting,
-    scalar,
-)
+from lampion.optim.optimizer import Group, Optimizer, ParamsT, State
+from lampion.optim.settings import check_betas, check_setting, scalar
 from lampion.tensor import Tensor
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lampion.errors import ArgumentError
-from lampion.optim.optimizer import Group, Optimizer, ParamsT, State, check_setting, scalar
+from lampion.optim.optimizer import Group, Optimizer, ParamsT, State
+from lampion.optim.settings import check_setting, scalar
 from lampion.tensor import Tensor
 
 

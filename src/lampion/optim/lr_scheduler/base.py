@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lampion.errors import ArgumentError, ArgumentTypeError, UnsupportedError
-from lampion.optim.optimizer import Optimizer, scalar
+from lampion.optim.optimizer import Optimizer
+from lampion.optim.settings import scalar
 from lampion.tensor import Tensor
 
 Rates = list[Any]  # a float, or a tensor where group["lr"] is one
