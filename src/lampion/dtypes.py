@@ -15,6 +15,7 @@ bfloat16 has no NumPy type: its arrays are float32 arrays rounded after every op
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class dtype:  # noqa: N801 - PyTorch's name
 
     def __init__(self, name: str, array: type, category: int, itemsize: int):
         self.name = name
-        self.array = np.dtype(array)
+        self.array: np.dtype[Any] = np.dtype(array)
         self.category = category
         self.itemsize = itemsize
         self.is_floating_point = category == FLOATING
@@ -70,7 +71,7 @@ ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, floa
 half, float_, double, short, int_, long = float16, float32, float64, int16, int32, int64
 
 _names = {d.name: d for d in ALL}
-_arrays = {d.array: d for d in ALL if d is not bfloat16}
+_arrays: dict[np.dtype, dtype] = {d.array: d for d in ALL if d is not bfloat16}
 _arrays[np.dtype(np.float32)] = float32
 # NumPy types that PyTorch has no everyday arithmetic for.
 _no_counterpart = "uint16, uint32, uint64, complex, object and text"
@@ -312,13 +313,17 @@ class device:  # noqa: N801 - PyTorch's name
     """
 
     __slots__ = ("type", "index")
+    type: str
+    index: int | None
     KNOWN = ("cpu", "cuda", "mps", "xpu", "xla", "meta", "mtia", "hpu")
 
     def __init__(self, type: str | device | int = "cpu", index: int | None = None):
         if isinstance(type, device):
-            type, index = type.type, type.index
+            index = type.index
+            type = type.type
         if isinstance(type, int):
-            type, index = "cuda", type
+            index = type
+            type = "cuda"
         if ":" in type:
             type, _, number = type.partition(":")
             if not number.isdigit():

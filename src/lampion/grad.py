@@ -70,9 +70,9 @@ def backpropagate(
     """
     total: dict[int, Value] = {}
     roots = []
-    for output, g in seeds:
+    for output, seed in seeds:
         root = origin(output)
-        total[root.order] = add(total[root.order], g) if root.order in total else g
+        total[root.order] = add(total[root.order], seed) if root.order in total else seed
         roots.append(root)
     values = ancestors(roots)
     targets = None if wanted is None else {origin(v).order for v in wanted}

@@ -168,7 +168,7 @@ def amin(input: TensorBase, dim: Any = (), keepdim: bool = False, *, axis: Any =
 
 def aminmax(input: TensorBase, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """The smallest and the largest."""
-    pair = namedtuple("aminmax", ("min", "max"))
+    pair = namedtuple("aminmax", ("min", "max"))  # type: ignore[name-match]
     return pair(amin(input, () if dim is None else dim, keepdim),
                 amax(input, () if dim is None else dim, keepdim))
 
@@ -185,7 +185,7 @@ def _position(name: str, op: Op, input: TensorBase, dim: int, keep: bool):
     axis = normalize_dim(dim, _rank(input, name), name)
     _nonempty(name, input, (axis,))
     kept = call(op, (input,), {"axis": axis})
-    return kept, (kept if keep else kept.squeeze(axis))
+    return kept, (kept if keep else base.own(kept.squeeze(axis)))
 
 
 def _arg(name: str, op: Op, input: TensorBase, dim: int | None, keepdim: bool) -> Any:
@@ -225,7 +225,7 @@ def _extreme(name: str, op: Op, whole: Op, pairwise, Result, input, dim, keepdim
         return Result(e.clone(input), indices)
     axis = normalize_dim(dim, _rank(input, name), name)
     values = call(ops.indexing.gather, (input, kept._value), {"axis": axis}, label=name)
-    return Result(values if keepdim else values.squeeze(axis), indices)
+    return Result(values if keepdim else base.own(values.squeeze(axis)), indices)
 
 
 def max(input: TensorBase, dim: Any = None, keepdim: bool = False, *, other: Any = None,
@@ -361,7 +361,7 @@ def norm(input: TensorBase, p: Any = "fro", dim: Any = None, keepdim: bool = Fal
         found = sum(e.abs(x), dims, keep)
     elif p == 2:
         found = call(r.norm2, (x,), {"axes": dims})
-        found = found if keep else found.reshape(_squeezed(x._shape, dims))
+        found = found if keep else base.own(found.reshape(_squeezed(x._shape, dims)))
     else:
         found = e.pow(sum(e.pow(e.abs(x), p), dims, keep), 1 / p)
     return _labelled(found, "linalg_vector_norm")
@@ -377,8 +377,9 @@ def logsumexp(input: TensorBase, dim: Any, keepdim: bool = False, *, axis: Any =
     top = e.where(e.isinf(top), 0.0, top)
     total = sum(e.exp(e.sub(x, top)), dims, True) if dims else e.exp(e.sub(x, top))
     result = e.add(e.log(total), top)
-    return _labelled(result if keep or not dims else result.reshape(_squeezed(x._shape, dims)),
-                     "logsumexp")
+    if not keep and dims:
+        result = base.own(result.reshape(_squeezed(x._shape, dims)))
+    return _labelled(result, "logsumexp")
 
 
 # --- running ---------------------------------------------------------------------------------
@@ -530,7 +531,7 @@ def quantile(input: TensorBase, q: Any, dim: int | None = None, keepdim: bool = 
             raise StateError(f"quantile() q values must be in the range [0, 1], got {number}")
         place = number * last
         low = {"linear": math.floor, "lower": math.floor, "higher": math.ceil,
-               "nearest": builtins.round, "midpoint": math.floor}[interpolation](place)
+               "nearest": builtins.round, "midpoint": math.floor}[interpolation](place)  # type: ignore[operator]
         high = builtins.min(low + 1, last)
         weight = {"linear": place - low, "midpoint": 0.5 if place != low else 0.0}.get(
             interpolation, 0.0)
