@@ -108,7 +108,8 @@ from .variable import Variable as _Variable
 from .version import __version__
 
 pi, inf, nan, e = 3.141592653589793, _math.inf, _math.nan, 2.718281828459045
-strided, channels_last, channels_last_3d = "torch.strided", "torch.channels_last", "channels_last_3d"
+strided, channels_last = "torch.strided", "torch.channels_last"
+channels_last_3d = "channels_last_3d"
 contiguous_format, preserve_format = "torch.contiguous_format", "torch.preserve_format"
 
 # `autograd` lies below `tensor`, so it is given here what needs a Tensor.

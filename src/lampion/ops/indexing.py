@@ -37,7 +37,8 @@ checked_index = opaque(
     "checked_index", "Positions on an axis of `size`, negative ones counted from the end.",
     meaning=lambda xp, index, size, wrap=True, location=None: check_positions(
         xp, index, size, "index", wrap, location),
-    result=lambda index, size, wrap=True, location=None: index.type, grad=zero, kernel="checked_index",
+    result=lambda index, size, wrap=True, location=None: index.type,
+    grad=zero, kernel="checked_index",
     samples=((((3,),), {"size": 5}),))
 
 # --- rows of axis 0 ------------------------------------------------------------------------

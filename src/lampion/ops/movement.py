@@ -34,7 +34,8 @@ reshape = movement(
     result=lambda x, shape: Type(shape, x.dtype),
     index=lambda i, x, shape: _unravel(_ravel(i, shape), x.shape),
     grad=lambda g, y, x, shape: (reshape(g, shape=x.shape),),
-    samples=((((2, 6),), {"shape": (3, 4)}), (((1,),), {"shape": ()}), (((0, 3),), {"shape": (0,)})))
+    samples=((((2, 6),), {"shape": (3, 4)}), (((1,),), {"shape": ()}),
+             (((0, 3),), {"shape": (0,)})))
 
 
 def inverse(order: tuple[int, ...]) -> tuple[int, ...]:
