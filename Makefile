@@ -1,5 +1,5 @@
 # make            what can be made
-# make demo       trains LeNet-5 on handwritten digits (about five minutes on two cores)
+# make demo       trains LeNet-5 on handwritten digits (up to five minutes on two cores)
 # make PYTHON=python3.12 test    chooses the interpreter
 #
 # Needs Python 3.11 or newer and make; everything else goes into .venv.
@@ -17,7 +17,7 @@ help:
 	@echo "make examples  run every program in examples/, shortened"
 	@echo "make test      run the tests"
 	@echo "make lint      check style and types"
-	@echo "make format    let ruff lay out the code"
+	@echo "make format    let ruff sort imports and the like"
 	@echo "make bench     run the benchmarks"
 	@echo "make clean     remove .venv and everything built"
 
@@ -45,8 +45,8 @@ demo: $(VENV)/.installed
 	@$(RUN) examples/lenet5.py
 
 examples: $(VENV)/.installed
-	@echo "==> examples/lenet5.py on 6,000 images"
-	@$(RUN) examples/lenet5.py --limit 6000 --epochs 1
+	@echo "==> examples/lenet5.py on 6,000 pictures"
+	@$(RUN) examples/lenet5.py --limit 6000 --epochs 1 --batch-size 32
 
 test: $(VENV)/.installed-dev
 	@echo "==> python -m pytest -n 2"
@@ -55,15 +55,13 @@ test: $(VENV)/.installed-dev
 	@$(RUN) -m pytest -n 2
 
 lint: $(VENV)/.installed-dev
-	@echo "==> ruff check, ruff format --check, mypy"
+	@echo "==> ruff check, mypy"
 	@$(RUN) -m ruff check .
-	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
 
 format: $(VENV)/.installed-dev
-	@echo "==> ruff check --fix, ruff format"
+	@echo "==> ruff check --fix"
 	@$(RUN) -m ruff check --fix .
-	@$(RUN) -m ruff format .
 
 bench: $(VENV)/.installed
 	@echo "==> benchmarks/import_time.py"
