@@ -87,7 +87,7 @@ def test_convert(name):
     [[1, 2], [3]],
     [np.zeros(2), np.zeros(3)],
     [],
-], ids=str)
+], ids=["nothing", "objects", "sets", "texts", "array of objects", "lengths", "shapes", "empty"])
 def test_what_cannot_be_collated(batch):
     with pytest.raises(Exception) as theirs:
         reference.default_collate(batch)

@@ -13,7 +13,7 @@ import math
 import numpy as np
 import pytest
 
-from lampion import dtypes, interpret, ir, ops
+from lampion import dtypes, interpret, ir
 from lampion.grad import backpropagate
 from lampion.ir import Graph, NoGradient, Value, registry, zero
 

@@ -70,6 +70,7 @@ def test_idx_with_and_without_gzip():
 @pytest.mark.parametrize(
     "content",
     [b"", IDX[:3], IDX[:8], IDX[:-1], IDX + b"x", b"\0\0\x0d" + IDX[3:], gzip.compress(IDX)[:-9]],
+    ids=["nothing", "3 bytes", "8 bytes", "cut", "too long", "floats", "cut gzip"],
 )
 def test_bad_idx(content):
     with pytest.raises(FileFormatError):
