@@ -20,6 +20,7 @@ import numpy as np
 
 from . import dtypes, ops, strides, trace
 from .errors import ArgumentTypeError, InplaceError, StateError
+from .grad import saved
 from .ir import Op, Value, leaf, mode, origin, registry
 
 Step = tuple[Op, dict[str, Any]]
@@ -106,6 +107,12 @@ class Storage:
             if value.tracked:
                 held.history = origin(value)
             value = held
+        if value.data is not None:
+            self.earlier = None
+        elif self.earlier is None:
+            self.earlier = [self.value]
+        else:
+            self.earlier.append(self.value)
         self.value = value
         trace.hold(self)
 
@@ -221,7 +228,7 @@ class TensorBase:
         self._offset = offset
         self._is_view = is_view
         self._gradient = None
-        self._retain = None
+        self._retain: Any = None
         # Made by unbind() or split(), several views at once, or a view of such a view.
         self._one_of_many = False
 
@@ -292,6 +299,9 @@ class TensorBase:
             what: the operation, for the message.
             same_everywhere: it writes one number, which repeated elements can take.
         """
+        if self._storage.inference and not mode.inference:
+            raise StateError("Inplace update to inference tensor outside InferenceMode is not "
+                             "allowed", fix="x = x.clone() first")
         if not same_everywhere and strides.overlaps(self._shape, self._strides):
             raise StateError(
                 f"{what}: unsupported operation: more than one element of the written-to tensor "
@@ -324,6 +334,8 @@ class TensorBase:
             if not isinstance(other, TensorBase) or not (
                     other._storage is mine or (
                         mine.peers is not None and mine.peers is other._storage.peers)):
+                continue
+            if 0 in self._shape or 0 in other._shape:
                 continue
             views = [(t._shape, t._strides, t._offset) for t in (self, other)]
             same = views[0] == views[1]
@@ -392,11 +404,22 @@ def wrap(value: Value, strides_: tuple[int, ...] | None = None, label: str | Non
     return tensor
 
 
+def own(result: TensorBase):
+    """Return a function's result in memory of its own, where it was made as a view.
+
+    What it is a view of is a passing value that nobody else sees, so nothing is copied.
+    """
+    return wrap(result._value, result._strides) if result._is_view else result
+
+
 def make_view(base: TensorBase, steps: tuple[Step, ...], shape, strides_, offset):
     """Return a tensor that looks at `base`'s memory through further steps."""
     storage = base._storage
     if storage.value.tracked and not mode.grad:
         storage = detached(storage)
+    elif storage.value.tracked and not steps:
+        # A whole view still is a value of its own: hooks and gradients of it are not the base's.
+        steps = ((registry["reshape"], {"shape": tuple(shape)}),)
     tensor = object.__new__(TensorType)
     tensor._set_up(storage, base._steps + steps, tuple(shape), tuple(strides_), offset, True)
     tensor._one_of_many = base._one_of_many
@@ -435,13 +458,16 @@ def call(op: Op, tensors: tuple[TensorBase | Value, ...], settings: dict[str, An
     if value.tracked:
         value.versions = tuple(
             t._version_pair() if isinstance(t, TensorBase) else None for t in tensors)
-        _refuse_inference(tensors)
+        _refuse_inference(tensors, value)
     return wrap(value, strides_, label)
 
 
-def _refuse_inference(tensors) -> None:
-    for tensor in tensors:
+def _refuse_inference(tensors, value: Value | None = None) -> None:
+    """Raise where a gradient rule would read an inference tensor (any, if no value is given)."""
+    for place, tensor in enumerate(tensors):
         if isinstance(tensor, TensorBase) and tensor._storage.inference:
+            if value is not None and all(v is not value.inputs[place] for v in saved(value)):
+                continue
             raise StateError("Inference tensors cannot be saved for backward.",
                              why="they were made under inference_mode, which records nothing",
                              fix="x.clone() outside inference_mode, or no_grad() instead")

@@ -28,15 +28,15 @@ def contiguous(shape: Shape) -> Shape:
 
 def is_contiguous(shape: Shape, strides: Shape) -> bool:
     """Whether elements lie in row-major order without gaps."""
+    if 0 in shape:
+        return True
     expected = 1
     for n, stride in zip(reversed(shape), reversed(strides), strict=True):
-        if n == 0:
-            return True
         if n != 1:
             if stride != expected:
                 return False
             expected *= n
-    return True if 0 not in shape else True
+    return True
 
 
 def is_dense(shape: Shape, strides: Shape) -> bool:

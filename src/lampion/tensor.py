@@ -31,8 +31,8 @@ from .errors import (
     shape_text,
 )
 from .functions import activation, creation, indexing, inplace, linalg, random, reduction
-from .functions import shape as shapes
 from .functions import elementwise as e
+from .functions import shape as shapes
 from .functions.operands import infer_dtype_argument
 from .ir import Value, mode, origin, registry
 
@@ -253,6 +253,10 @@ class Tensor(TensorBase):
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
+        if not self.is_leaf:
+            raise GradientError("you can only change requires_grad flags of leaf variables.",
+                                why="a computed tensor carries gradients if its inputs do",
+                                fix="y = x.detach()")
         self.requires_grad_(wanted)
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
@@ -281,7 +285,11 @@ class Tensor(TensorBase):
 
     def _become_leaf(self, marker: Value | None = None) -> None:
         """Give the tensor a storage whose gradient path begins at this very tensor."""
-        storage = base.detached(self._storage)
+        if any(op.name == "expand" for op, _ in self._steps):
+            # Repeated elements have one gradient each, so they get memory of their own.
+            storage, self._steps = Storage(base.stop(self._value)), ()
+        else:
+            storage = base.detached(self._storage)
         value = storage.value
         if marker is None:
             marker = Value(None, (), {}, self._shape, value.dtype, tracked=True)
@@ -383,7 +391,7 @@ class Tensor(TensorBase):
 
     def detach_(self) -> Any:
         """Take the tensor itself off its gradient path."""
-        if self._is_view and self._tracked:
+        if self._is_view:
             raise StateError("Can't detach views in-place. Use detach() instead. If you are using "
                              "DistributedDataParallel (DDP) for training, and gradient_as_bucket_"
                              "view is set as True, gradients are views of DDP buckets",

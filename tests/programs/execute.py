@@ -175,6 +175,8 @@ class Run:
         return outcomes
 
     def _mark(self, tensor: Any, sentinel: int) -> None:
+        if tensor.is_inference():
+            return  # PyTorch refuses the write after it is done
         with self.module.no_grad():
             tensor.fill_(sentinel % 2 if tensor.dtype is self.module.bool else sentinel)
 

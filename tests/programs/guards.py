@@ -79,6 +79,8 @@ def separate(statement: Statement, namespace: Mapping[str, Any]) -> bool:
     module = namespace["torch"]
     if not isinstance(target, module.Tensor) or target.numel() > OVERLAP_LIMIT:
         return True
+    if target.is_inference() and not module.is_inference_mode_enabled():
+        return False  # PyTorch refuses the write after it is done
     mine = addresses(target)
     if len(mine) < target.numel():
         return 0 in target.stride()  # refused, or harmless; windows that overlap are not noticed

@@ -17,6 +17,7 @@ class Facts:
     has_grad_fn: bool
     stride: tuple[int, ...]
     is_contiguous: bool
+    is_view: bool
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def facts(tensor: Any) -> Facts:
     return Facts(
         tuple(tensor.shape), str(tensor.dtype).rsplit(".", 1)[-1], tensor.requires_grad,
         tensor.is_leaf, tensor.grad_fn is not None, tuple(tensor.stride()),
-        tensor.is_contiguous(),
+        tensor.is_contiguous(), tensor._base is not None,
     )
 
 

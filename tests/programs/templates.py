@@ -444,7 +444,7 @@ torch.autograd.backward([{loss}, {loss}])  # 2
 {t}.requires_grad_(False)  # 2 alone
 {f}.requires_grad = True  # alone
 {t}.requires_grad_()  # alone
-{t}.data = {srct}
+{t}.data = {same}
 {var}.detach_()  # 2
 del {var}  # 2
 """
@@ -453,8 +453,8 @@ WRITES = """
 {w}[{index}] = {value}  # 20 tame separate unrepeated
 {wf}[{index}] = {value}  # 10 tame separate unrepeated
 {w}[{mask}] = {number}  # 3 tame separate unrepeated
-{w}[{index}] += {value}  # 3 tame separate
-{w}[{index}] *= {value}  # 2 tame separate
+{w}[{index}] += {value}  # 3 tame separate unrepeated
+{w}[{index}] *= {value}  # 2 tame separate unrepeated
 {w}[{at}] = {w1}[0]  # 2 tame separate
 {w}.add_({src})  # 8 separate
 {wf}.add_({src})  # 6 separate
@@ -497,7 +497,7 @@ WRITES = """
 {i}.logical_not_()
 {i}.eq_({o})
 {w}.cumsum_({dim})  # separate
-{wf}.tril_()  # separate
+{wf}.tril_()  # separate unrepeated
 """
 
 REBINDS = """

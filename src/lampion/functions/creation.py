@@ -134,6 +134,9 @@ def _check_integer_range(array: np.ndarray, kind: DType) -> None:
         raise StateError(f"value cannot be converted to type {kind.name} without overflow: nan or "
                          "infinity", fix="dtype=torch.float32")
     limits = dtypes.iinfo(kind)
+    if array.dtype.kind == "f" and kind is dtypes.uint8 and array.min() < 0:
+        raise StateError(f"value cannot be converted to type {kind.name} without overflow: "
+                         f"{array.min()}", why="uint8 holds 0 to 255")
     low, high = int(array.min()), int(array.max())
     if low < limits.min or high > limits.max:
         bad = high if high > limits.max else low
@@ -216,7 +219,8 @@ def from_numpy(array: np.ndarray) -> Any:
                             fix="torch.from_numpy(array.copy())")
     if not array.dtype.isnative or not array.flags.aligned:
         raise ArgumentError("given numpy array has byte order different from the native byte "
-                            "order, or is not aligned.", fix="array.astype(array.dtype.newbyteorder('='))")
+                            "order, or is not aligned.",
+                            fix="array.astype(array.dtype.newbyteorder('='))")
     value = ir.leaf(array, kind)
     value.volatile = True
     made = object.__new__(base.TensorType)
@@ -405,11 +409,11 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: DType | None = None,
         raise StateError("number of steps must be non-negative")
     kind = dtypes.chosen(dtype) or dtypes.get_default_dtype()
     start, end = _number(start), _number(end)
-    wide = np.float64 if kind is not dtypes.float32 else np.float32
+    wide: Any = np.float64 if kind is not dtypes.float32 else np.float32
     step = wide((end - start) / (steps - 1)) if steps > 1 else wide(0)
     places = np.arange(steps)
     # Both halves count from their own end, so the ends are exact.
-    array = np.where(places < steps // 2, wide(start) + step * places.astype(wide),
+    array: Any = np.where(places < steps // 2, wide(start) + step * places.astype(wide),
                      wide(end) - step * (steps - 1 - places).astype(wide))
     if steps == 1:
         array = np.array([start])
@@ -432,12 +436,14 @@ def logspace(start: float, end: float, steps: int, base: float = 10.0, *,
 
 def tril(input: TensorBase, diagonal: int = 0) -> Any:
     """The lower triangle; zeros above the diagonal-th diagonal."""
-    return _triangle("tril", input, np.tri(*input._shape[-2:], diagonal, dtype=bool))
+    mask = np.tri(*input._shape[-2:], diagonal, dtype=bool)  # type: ignore[call-overload]
+    return _triangle("tril", input, mask)
 
 
 def triu(input: TensorBase, diagonal: int = 0) -> Any:
     """The upper triangle; zeros below the diagonal-th diagonal."""
-    return _triangle("triu", input, ~np.tri(*input._shape[-2:], diagonal - 1, dtype=bool))
+    mask = ~np.tri(*input._shape[-2:], diagonal - 1, dtype=bool)  # type: ignore[call-overload]
+    return _triangle("triu", input, mask)
 
 
 def _triangle(name: str, input: TensorBase, mask: np.ndarray) -> Any:

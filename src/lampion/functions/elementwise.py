@@ -64,20 +64,26 @@ def _refuse_bool(name: str, *operands: Any) -> None:
                 fix="~x or torch.logical_not(x) to invert, x ^ y to compare, x.int() to count")
 
 
-def _binary(name: str, op: Op, floating: bool = False, bits: bool = False):
+def _binary(name: str, op: Op, floating: bool = False, bits: bool = False,
+            refuse_bool: bool = False):
     def function(input: Any, other: Any, *, out: TensorBase | None = None) -> Any:
         if bits:
             _refuse_floating(name, input, other)
+        if refuse_bool and result_type(input, other) is dtypes.bool_:
+            raise DTypeError(f"{name}: not implemented for bool", fix="x.int() first")
         return apply(name, op, (input, other), floating=floating, out=out)
 
     _document(function, name, op.doc, "(*), (*) -> the broadcast shape.")
     return function
 
 
-def _binary_(name: str, op: Op, floating: bool = False, bits: bool = False):
+def _binary_(name: str, op: Op, floating: bool = False, bits: bool = False,
+             refuse_bool: bool = False):
     def function(input: TensorBase, other: Any) -> Any:
         if bits:
             _refuse_floating(name, input, other)
+        if refuse_bool and result_type(input, other) is dtypes.bool_:
+            raise DTypeError(f"{name}: not implemented for bool", fix="x.int() first")
         return apply_(name, op, input, (other,), floating=floating)
 
     _document(function, name, f"{op.doc} In place.", "(*), (*) -> the shape of the first.")
@@ -122,9 +128,9 @@ abs, abs_ = _unary("abs", e.abs, False, True), _unary_("abs_", e.abs, False, Tru
 neg, neg_ = _unary("neg", e.neg, False, True), _unary_("neg_", e.neg, False, True)
 sign, sign_ = _unary("sign", e.sign), _unary_("sign_", e.sign)
 relu, relu_ = _unary("relu", e.relu, False, True), _unary_("relu_", e.relu, False, True)
-floor, floor_ = _unary("floor", e.floor), _unary_("floor_", e.floor)
-ceil, ceil_ = _unary("ceil", e.ceil), _unary_("ceil_", e.ceil)
-trunc, trunc_ = _unary("trunc", e.trunc), _unary_("trunc_", e.trunc)
+floor, floor_ = _unary("floor", e.floor, False, True), _unary_("floor_", e.floor, False, True)
+ceil, ceil_ = _unary("ceil", e.ceil, False, True), _unary_("ceil_", e.ceil, False, True)
+trunc, trunc_ = _unary("trunc", e.trunc, False, True), _unary_("trunc_", e.trunc, False, True)
 absolute, negative, fix = abs, neg, trunc
 arcsin, arccos, arctan, arcsinh, arccosh, arctanh = asin, acos, atan, asinh, acosh, atanh
 
@@ -300,10 +306,12 @@ def div_(input: TensorBase, other: Any, *, rounding_mode: str | None = None) -> 
     return apply_("div_", op, input, (other,), floating=rounding_mode is None)
 
 
-floor_divide = _binary("floor_divide", e.floor_divide)
-floor_divide_ = _binary_("floor_divide_", e.floor_divide)
-remainder, remainder_ = _binary("remainder", e.remainder), _binary_("remainder_", e.remainder)
-fmod, fmod_ = _binary("fmod", e.fmod), _binary_("fmod_", e.fmod)
+floor_divide = _binary("floor_divide", e.floor_divide, refuse_bool=True)
+floor_divide_ = _binary_("floor_divide_", e.floor_divide, refuse_bool=True)
+remainder = _binary("remainder", e.remainder, refuse_bool=True)
+remainder_ = _binary_("remainder_", e.remainder, refuse_bool=True)
+fmod = _binary("fmod", e.fmod, refuse_bool=True)
+fmod_ = _binary_("fmod_", e.fmod, refuse_bool=True)
 atan2, atan2_ = _binary("atan2", e.atan2, True), _binary_("atan2_", e.atan2, True)
 maximum, minimum = _binary("maximum", e.maximum), _binary("minimum", e.minimum)
 subtract, multiply, divide, true_divide, arctan2 = sub, mul, div, div, atan2
@@ -596,7 +604,7 @@ def masked_fill_(input: TensorBase, mask: TensorBase, value: Any) -> Any:
 def _bounds(name: str, input: TensorBase, min: Any, max: Any):
     if min is None and max is None:
         raise StateError(f"torch.{name}: At least one of 'min' or 'max' must not be None")
-    if input._dtype is dtypes.bool_:
+    if all(x is None or result_type(input, x) is dtypes.bool_ for x in (min, max)):
         raise DTypeError(f"{name}: not implemented for bool", fix="x.int()")
     return [(e.maximum, min), (e.minimum, max)]
 
@@ -704,7 +712,10 @@ def zero_(input: TensorBase) -> Any:
 def copy_(input: TensorBase, other: Any, non_blocking: bool = False) -> Any:
     """Copy other's elements into input, with broadcast and cast, in place."""
     other = as_operand("copy_", other)
-    input._check_writable("copy_")
+    input._check_writable("copy_", same_everywhere=other is input)
+    if other is input:
+        input._storage.version.count += 1
+        return input
     input._check_apart((other,), "copy_")
     if isinstance(other, TensorBase):
         shape = broadcast_shape("copy_", [input._shape, other._shape])

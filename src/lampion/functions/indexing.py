@@ -109,7 +109,7 @@ def _slice(x: TensorBase, axis: int, item: slice) -> Any:
         raise ArgumentError("step must be greater than zero",
                             why="a view cannot run backwards", fix="x.flip(dim)")
     ends = [None if b is None else as_index(b, "slice") for b in (item.start, item.stop)]
-    start, stop, _ = slice(*ends, step).indices(x._shape[axis])
+    start, stop, _ = slice(ends[0], ends[1], step).indices(x._shape[axis])
     return s.slice_axis(x, axis, start, max(start, stop), step)
 
 
@@ -237,7 +237,8 @@ def setitem(x: TensorBase, index: Any, update: Any) -> None:
         return
     masks = [p for _, p in places]
     if len(masks) == 1 and masks[0]._dtype is dtypes.bool_ and (
-            is_number(update) or not update._shape) and len(masks[0]._shape):
+            is_number(update) or math.prod(update._shape) == 1) and len(masks[0]._shape):
+        update = update if is_number(update) else s.reshape(update, ())
         axis = places[0][0]
         _check_mask(view, masks[0], axis)
         after = len(view._shape) - axis - len(masks[0]._shape)
@@ -299,8 +300,7 @@ def index_put_places(view: TensorBase, places: list, update: Any, accumulate: bo
         raise ShapeError(f"shape mismatch: value tensor of shape {list(value.shape)} cannot be "
                          f"broadcast to indexing result of shape {list(target)}")
     if math.prod(target):
-        wide = s.expand(update, target) if isinstance(update, TensorBase) and not lead > 0 else None
-        view._check_apart([wide, *(index for _, index in places)], "index_put_", whole=True)
+        view._check_apart([update, *(index for _, index in places)], "index_put_", whole=True)
     value = ir.expand(value, target)
     rows = registry["permute"](value, order=ops.movement.inverse(plan.back))
     op = i.put_add if accumulate else i.put
@@ -393,7 +393,7 @@ def gather(input: TensorBase, dim: int, index: TensorBase, *, sparse_grad: bool 
     """
     x = _rank(input)
     axis = normalize_dim(dim, len(x._shape), "gather")
-    if isinstance(index, TensorBase) and math.prod(index._shape):
+    if isinstance(index, TensorBase) and index.numel():
         _check_index_shape("gather", x, index, axis)
     value = _index_value("gather", index, x._shape[axis], (dtypes.int64, dtypes.int32))
     if not math.prod(index._shape):
@@ -403,7 +403,7 @@ def gather(input: TensorBase, dim: int, index: TensorBase, *, sparse_grad: bool 
         value = registry["reshape"](value, shape=(1,))
     settings = {"axis": axis, "location": None if value.data is not None else user_location()}
     result = call(i.gather, (x, index), settings, values=(x._value, value), label="gather")
-    return result if index._shape else s.reshape(result, ())
+    return result if index._shape else base.own(s.reshape(result, ()))
 
 
 def take_along_dim(input: TensorBase, indices: TensorBase, dim: int | None = None) -> Any:
@@ -538,7 +538,7 @@ def scatter_reduce_(input: TensorBase, dim: int, index: TensorBase, src: TensorB
         array[~untouched._read()] = lowest
     i.check_positions(np, places, array.shape[normalize_dim(dim, array.ndim, "scatter_reduce")],
                       "scatter_reduce", False)
-    grid = list(np.indices(places.shape, sparse=True))
+    grid: list[np.ndarray] = list(np.indices(places.shape, sparse=True))
     grid[normalize_dim(dim, array.ndim, "scatter_reduce")] = places
     region = src._read()[tuple(slice(n) for n in places.shape)]
     ufunc.at(array, tuple(grid), region)
@@ -571,7 +571,7 @@ def index_select(input: TensorBase, dim: int, index: TensorBase) -> Any:
         rows.versions = (None, index._version_pair(), None)
     back = registry["permute"](rows, order=ops.movement.inverse(order))
     result = base.wrap(back, label="index_select")
-    return result if input._shape else s.reshape(result, ())
+    return result if input._shape else base.own(s.reshape(result, ()))
 
 
 def _index_write(name: str, op, input: TensorBase, dim: int, index: TensorBase, source: Any,
@@ -680,7 +680,7 @@ def masked_select(input: TensorBase, mask: TensorBase) -> Any:
 
 def masked_scatter_(input: TensorBase, mask: TensorBase, source: TensorBase) -> Any:
     """Elements of source put, in order, where a mask is true, in place (reads the mask)."""
-    wide = s.expand(mask, input._shape)
+    wide = e.clone(s.expand(mask, input._shape))
     count = int(wide._read().sum())
     setitem(input, wide, e.clone(s.reshape(source, -1)[:count]))
     return input

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import base, ops
 from ..base import TensorBase, call
-from ..errors import DTypeError, ShapeError, StateError, shape_text
+from ..errors import ArgumentTypeError, DTypeError, ShapeError, StateError, shape_text
 from . import elementwise as e
 from . import reduction as r
 from . import shape as s
@@ -149,6 +149,7 @@ def matmul(input: TensorBase, other: TensorBase, *, out: Any = None) -> Any:
         result = s.squeeze(result, -2)
     if len(other._shape) == 1:
         result = s.squeeze(result, -1)
+    result = base.own(result)
     return result if out is None else out.copy_(result)
 
 
@@ -276,6 +277,9 @@ def tensordot(a: TensorBase, b: TensorBase, dims: Any = 2) -> Any:
 def vector_norm(x: TensorBase, ord: Any = 2, dim: Any = None, keepdim: bool = False, *,
                 dtype: Any = None) -> Any:
     """The norm of vectors along axes (torch.linalg.vector_norm)."""
+    if isinstance(ord, str):
+        raise ArgumentTypeError(f"linalg_vector_norm(): argument 'ord' must be Number, not {ord!r}",
+                                fix="ord=2")
     return r.norm(x, ord, dim, keepdim, dtype)
 
 
@@ -314,7 +318,8 @@ def einsum(equation: str, *operands: Any) -> Any:
     if extra:
         x = r.sum(x, extra, dtype=x._dtype)
         letters = [letter for letter in letters if letter in output]
-    return s.permute(x, [letters.index(letter) for letter in output])
+    result = s.permute(x, [letters.index(letter) for letter in output])
+    return base.own(result) if len(operands) > 1 else result
 
 
 def _parse_einsum(equation: str, operands: Sequence[Any]):

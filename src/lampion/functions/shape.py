@@ -160,10 +160,10 @@ def flatten(input: TensorBase, start_dim: int = 0, end_dim: int = -1) -> Any:
 
 def unflatten(input: TensorBase, dim: int, sizes: Any) -> Any:
     """One axis split into several; one size may be -1."""
+    axis = normalize_dim(dim, len(input._shape), "unflatten")
     if not input._shape:
         raise StateError("unflatten: a tensor without axes has none to split",
                          fix="x.reshape(...)")
-    axis = normalize_dim(dim, len(input._shape), "unflatten")
     sizes = infer_shape(tuple(sizes), input._shape[axis], "unflatten")
     return view(input, input._shape[:axis] + sizes + input._shape[axis + 1:])
 
@@ -469,6 +469,9 @@ def tensor_split(input: TensorBase, indices_or_sections: Any, dim: int = 0) -> t
     axis = normalize_dim(dim, len(input._shape), "tensor_split")
     length = input._shape[axis]
     if isinstance(indices_or_sections, int):
+        if indices_or_sections <= 0:
+            raise StateError("number of sections must be larger than 0, got "
+                             f"{indices_or_sections}")
         quot, rest = divmod(length, indices_or_sections)
         sizes = [quot + (k < rest) for k in range(indices_or_sections)]
         return _pieces(input, axis, sizes)
@@ -582,8 +585,7 @@ def _become(input: TensorBase, plan) -> Any:
 
 
 def _check_leaf(input: TensorBase, name: str) -> None:
-    if ir.mode.grad and input._leaf_marker() is not None:
-        input._check_writable(name)
+    input._check_writable(name, same_everywhere=True)
 
 
 def squeeze_(input: TensorBase, dim: Any = None) -> Any:
@@ -750,7 +752,7 @@ def flipud(input: TensorBase) -> Any:
 def roll(input: TensorBase, shifts: Any, dims: Any = None) -> Any:
     """Elements moved on along axes; what leaves at one end comes in at the other."""
     if dims is None or dims == ():
-        return reshape(roll(reshape(input, -1), shifts, 0), input._shape)
+        return base.own(reshape(roll(reshape(input, -1), shifts, 0), input._shape))
     shifts = shifts if isinstance(shifts, (tuple, list)) else (shifts,)
     axes = [normalize_dim(d, len(input._shape), "roll") for d in (
         dims if isinstance(dims, (tuple, list)) else (dims,))]
@@ -789,7 +791,7 @@ def repeat(input: TensorBase, *sizes: Any) -> Any:
     pairs = [n for k, size in zip(times, wide, strict=True) for n in (1, size)]
     target = [n for k, size in zip(times, wide, strict=True) for n in (k, size)]
     result = expand(reshape(input, pairs), target).clone()
-    return reshape(result, [k * n for k, n in zip(times, wide, strict=True)])
+    return base.own(reshape(result, [k * n for k, n in zip(times, wide, strict=True)]))
 
 
 def tile(input: TensorBase, *dims: Any) -> Any:

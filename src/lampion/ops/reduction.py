@@ -7,7 +7,7 @@ import builtins
 from ..dtypes import int64
 from ..ir import Type, Value, expand, full, zero
 from .define import opaque, reduction
-from .elementwise import bit_and, cast, eq, to_dtype, where
+from .elementwise import bit_and, bit_or, cast, eq, ne, to_dtype, where
 
 sum = reduction(
     "sum", "Add along axes.",
@@ -17,8 +17,8 @@ sum = reduction(
 
 
 def _extreme_grad(g, y, x, axes):
-    # Equal extremes share the gradient evenly, as in PyTorch's amax.
-    chosen = eq(x, expand(y, x.shape))
+    # Equal extremes share the gradient evenly, as in PyTorch's amax; NaN is extreme if present.
+    chosen = bit_or(eq(x, expand(y, x.shape)), ne(x, x))
     count = sum(to_dtype(chosen, g.dtype), axes=axes)
     share = expand(g / count, x.shape)
     return (where(chosen, share, full(x.shape, 0, g.dtype)),)
@@ -70,7 +70,8 @@ def _accumulate(xp, ufunc, x, axis, exclusive, reverse, start):
     if reverse:
         x = xp.flip(x, axis)
     if exclusive:
-        first = xp.full(x.shape[:axis] + (builtins.min(1, x.shape[axis]),) + x.shape[axis + 1:], start)
+        ones = (builtins.min(1, x.shape[axis]),)
+        first = xp.full(x.shape[:axis] + ones + x.shape[axis + 1:], start)
         x = xp.concatenate([first.astype(x.dtype), xp.take(x, xp.arange(builtins.max(
             x.shape[axis] - 1, 0)), axis=axis)], axis)
     out = ufunc(x, axis=axis, dtype=x.dtype)
