@@ -8,9 +8,11 @@ Walking the graph in order, a value joins the group of one of its operands where
 - elementwise values of the reduced shape join as row results; and when a row result is expanded
   again over the reduced axes, its readers join too: softmax and layer norm are one group.
 
+- when a value reads several groups of its shape, they become one (a parameter's update).
+
 A group is one node of the program, so joining must never make two groups wait for each other.
-For that each group knows which groups it depends on, as a set of bits; once others depend on a
-group, it may not take on new dependencies.
+For that each group knows which groups it depends on, as a set of bits. Only a group nobody
+depends on yet may take on new dependencies: so what others know of it stays true.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ class Group:
     """Values that one loop computes.
 
     Attributes:
-        number: its bit in sets of groups.
+        number: its place among the groups.
+        bits: itself, in sets of groups; several bits after others became part of it.
         shape: the shape of its elements.
         axes: the axes its reductions go over, or None while it has none.
         members: its values, in order.
@@ -34,10 +37,10 @@ class Group:
         closed: whether another group depends on it.
     """
 
-    __slots__ = ("number", "shape", "axes", "members", "needs", "closed")
+    __slots__ = ("number", "bits", "shape", "axes", "members", "needs", "closed")
 
     def __init__(self, number: int, shape: tuple[int, ...]):
-        self.number, self.shape = number, shape
+        self.number, self.bits, self.shape = number, 1 << number, shape
         self.axes: tuple[int, ...] | None = None
         self.members: dict[int, Value] = {}
         self.needs, self.closed = 0, False
@@ -69,6 +72,7 @@ class Fusion:
         self._reach: dict[int, int] = {v.order: 0 for v in graph.inputs}
         for value in graph.values:
             self._place(value)
+        self.groups = [group for group in self.groups if group is not None]
 
     def access(self, value: Value) -> Access:
         """How a value is read, with memory of the answer."""
@@ -85,18 +89,50 @@ class Fusion:
             self._use(value.inputs, None)
             self._reach[value.order] = reach
             return
-        group = next((g for g in self._candidates(value) if self._may_join(g, value)), None)
-        if group is None:
+        willing = [g for g in self._candidates(value) if self._may_join(g, value)]
+        if willing:
+            group = willing[0]
+            for other in willing[1:]:
+                group = self._merge(group, other)
+        else:
             source = value.inputs[0] if value.op.kind == "reduction" else value
             group = Group(len(self.groups), source.shape)
             self.groups.append(group)
         if value.op.kind == "reduction":
             group.axes = value.settings["axes"]
         group.members[value.order] = value
-        group.needs |= self._outside_reach(group, value) & ~(1 << group.number)
+        group.needs |= self._outside_reach(group, value) & ~group.bits
         self.group_of[value.order] = group
         self._use(value.inputs, group)
-        self._reach[value.order] = reach | group.needs | (1 << group.number)
+        self._reach[value.order] = reach | group.needs | group.bits
+
+    def _merge(self, a: Group, b: Group) -> Group:
+        """Make two groups one, where that is allowed; return the group that has a's members."""
+        if a.shape != b.shape or (a.axes != b.axes and None not in (a.axes, b.axes)):
+            return a
+        if a.needs & b.bits or b.needs & a.bits:
+            return a
+        needs = a.needs | b.needs
+        if (a.closed and needs & ~a.needs) or (b.closed and needs & ~b.needs):
+            return a
+        if (a.axes or b.axes) and a.axes != b.axes and not self._plain(a if a.axes is None else b,
+                                                                       a.axes or b.axes):
+            return a
+        large, small = (a, b) if len(a.members) >= len(b.members) else (b, a)
+        for order, member in small.members.items():
+            self.group_of[order] = large
+            large.members[order] = member
+        large.members = dict(sorted(large.members.items()))
+        large.axes = large.axes or small.axes
+        large.needs, large.closed = needs, a.closed or b.closed
+        large.bits |= small.bits
+        self.groups[small.number] = None  # type: ignore[call-overload]
+        return large
+
+    @staticmethod
+    def _plain(group: Group, axes: tuple[int, ...]) -> bool:
+        """Whether no member would be mistaken for a row result of these axes."""
+        return any(group.shape[k] != 1 for k in axes)
 
     def _use(self, operands, group: Group | None) -> None:
         """Close the groups that a value outside them reads from."""
@@ -128,7 +164,7 @@ class Fusion:
         if not all(self.reads_in_place(group, operand, level) for operand in value.inputs):
             return False
         outside = self._outside_reach(group, value)
-        if outside >> group.number & 1:
+        if outside & group.bits:
             return False
         return not (group.closed and outside & ~group.needs)
 

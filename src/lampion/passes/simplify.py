@@ -39,7 +39,8 @@ def _reshape(value: Value, x: Value) -> Value | None:
     if x.shape == value.shape:
         return x
     if x.op is registry["reshape"]:
-        return value.op(x.inputs[0], shape=value.shape)
+        first = x.inputs[0]
+        return first if first.shape == value.shape else value.op(first, shape=value.shape)
     return None
 
 

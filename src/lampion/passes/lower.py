@@ -1,0 +1,218 @@
+"""Lower: write a group of fused values as a `kernel.Loop`.
+
+Each member gets a phase: the pass over the row in which all it needs is known. A member that a
+later phase needs again is computed again there, from the same loads: arithmetic is cheaper than
+memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ..ir import Type, Value
+from ..kernel import Compute, Load, Loop, Phase, Reduce, Statement, Store
+from .fuse import Fusion, Group, is_row
+
+
+class Lowered(NamedTuple):
+    """A loop, and the values whose memory its buffers are: inputs first, then outputs."""
+
+    loop: Loop
+    inputs: list[Value]
+    outputs: list[Value]
+
+
+def lower(fusion: Fusion, group: Group, stored: Iterable[int]) -> Lowered:
+    """Return the loop of a group; `stored` are the members that must stand in memory."""
+    return _Lowering(fusion, group, set(stored)).result()
+
+
+class _Lowering:
+    def __init__(self, fusion: Fusion, group: Group, stored: set[int]):
+        self.fusion, self.group, self.stored = fusion, group, stored
+        rank = len(group.shape)
+        reduced = group.axes or ()
+        self.outer_axes = [k for k in range(rank) if k not in reduced] if reduced else []
+        self.inner_axes = [k for k in range(rank) if k in reduced or not reduced]
+        self.inputs: dict[int, Value] = {}
+        self.outputs: list[Value] = []
+        self.count = 0
+        self.rows: dict[int, int] = {}  # results of the row, by value
+        self.phase_of: dict[int, int] = {}
+        for member in group.members.values():
+            self.phase_of[member.order] = self._phase(member)
+
+    # --- phases ----------------------------------------------------------------------------
+
+    def _row_level(self, value: Value) -> bool:
+        return value.op.kind == "reduction" or is_row(self.group, value)
+
+    def _member(self, operand: Value) -> Value | None:
+        """The member that an operand shows, or None for something outside."""
+        source = self.fusion.access(operand).source
+        return source if source.order in self.group.members else None
+
+    def _phase(self, value: Value) -> int:
+        phase = 0
+        for operand in value.inputs:
+            member = self._member(operand)
+            if member is None:
+                continue
+            later = self._row_level(member) and not (
+                self._row_level(value) and value.op.kind != "reduction")
+            phase = max(phase, self.phase_of[member.order] + later)
+        return phase
+
+    # --- statements --------------------------------------------------------------------------
+
+    def result(self) -> Lowered:
+        """Write the statements, then settle on axes that all accesses can share."""
+        phases = []
+        last = max(self.phase_of.values())
+        self.buffers: list[Value] = []
+        for number in range(last + 1):
+            inner: list[Statement] = []
+            after: list[Statement] = []
+            elements: dict[object, int] = {}
+            for member in self.group.members.values():
+                if self.phase_of[member.order] != number:
+                    continue
+                if not self._row_level(member):
+                    if member.order in self.stored:
+                        place = self._element(member, inner, elements)
+                        inner.append(self._store(member, place))
+                elif member.op.kind == "reduction":
+                    place = self._element_operand(member.inputs[0], inner, elements)
+                    inner.append(Reduce(member.op, place, member.dtype))
+                    self.rows[member.order] = self._next()
+            for member in self.group.members.values():
+                if self.phase_of[member.order] == number and self._row_level(member):
+                    if member.op.kind != "reduction":
+                        self._row(member, after)
+                    if member.order in self.stored:
+                        after.append(self._store(member, self.rows[member.order]))
+            phases.append(Phase(tuple(inner), tuple(after)))
+        return self._settle(phases)
+
+    def _next(self) -> int:
+        self.count += 1
+        return self.count - 1
+
+    def _settings(self, value: Value) -> tuple:
+        return tuple(sorted(value.settings.items()))
+
+    def _element(self, value: Value, inner: list, elements: dict) -> int:
+        """The number of a member computed in this phase, without recursion on long chains."""
+        stack = [value]
+        while stack:
+            top = stack[-1]
+            if top.order in elements:
+                stack.pop()
+                continue
+            missing = []
+            for operand in top.inputs:
+                member = self._member(operand)
+                if member is not None and not self._row_level(member) and (
+                        member.order not in elements):
+                    missing.append(member)
+            if missing:
+                stack.extend(missing)
+                continue
+            places = tuple(self._element_operand(v, inner, elements) for v in top.inputs)
+            inner.append(Compute(top.op, places, self._settings(top), top.dtype))
+            elements[top.order] = self._next()
+            stack.pop()
+        return elements[value.order]
+
+    def _element_operand(self, operand: Value, inner: list, elements: dict) -> int:
+        member = self._member(operand)
+        if member is None:
+            found = self.fusion.access(operand)
+            key = ("load", found.source.order, found.offset, found.strides, operand.dtype.name)
+            if key not in elements:
+                inner.append(self._load(operand, element=True))
+                elements[key] = self._next()
+            return elements[key]
+        if self._row_level(member):
+            return self.rows[member.order]
+        return self._element(member, inner, elements)
+
+    def _row(self, value: Value, after: list) -> None:
+        places = []
+        for operand in value.inputs:
+            member = self._member(operand)
+            if member is not None:
+                places.append(self.rows[member.order])
+            else:
+                after.append(self._load(operand, element=False))
+                places.append(self._next())
+        after.append(Compute(value.op, tuple(places), self._settings(value), value.dtype))
+        self.rows[value.order] = self._next()
+
+    def _strides(self, own: tuple[int, ...], element: bool) -> tuple[int, ...]:
+        outer = [own[k] for k in self.outer_axes]
+        return tuple(outer + [own[k] if element else 0 for k in self.inner_axes])
+
+    def _load(self, operand: Value, element: bool) -> Load:
+        found = self.fusion.access(operand)
+        self.inputs.setdefault(found.source.order, found.source)
+        return Load(found.source.order, operand.dtype, found.offset,
+                    self._strides(found.strides, element))
+
+    def _store(self, member: Value, place: int) -> Store:
+        from_row = self._row_level(member)
+        own, step = [0] * len(member.shape), 1
+        for k in range(len(member.shape) - 1, -1, -1):
+            own[k], step = step, step * member.shape[k]
+        self.outputs.append(member)
+        return Store(member.order, place, 0, self._strides(tuple(own), not from_row))
+
+    # --- axes ----------------------------------------------------------------------------------
+
+    def _settle(self, phases: list[Phase]) -> Lowered:
+        """Join neighbouring axes wherever every access allows it, and number the buffers."""
+        shape = self.group.shape
+        outer = [shape[k] for k in self.outer_axes]
+        inner = [shape[k] for k in self.inner_axes]
+        rows = [s.strides for phase in phases for part in phase for s in part
+                if isinstance(s, (Load, Store))]
+        outer_plan = join_axes(outer, [r[:len(outer)] for r in rows])
+        inner_plan = join_axes(inner, [r[len(outer):] for r in rows])
+        order = [*self.inputs.values(), *self.outputs]
+        numbers = {}
+        for number, value in enumerate(order):
+            numbers[value.order] = number
+
+        def settled(statement: Statement) -> Statement:
+            if not isinstance(statement, (Load, Store)):
+                return statement
+            own = statement.strides
+            strides = (*(own[k] for k in outer_plan[1]),
+                       *(own[len(outer) + k] for k in inner_plan[1]))
+            return statement._replace(buffer=numbers[statement.buffer], strides=strides)
+
+        loop = Loop(
+            outer_plan[0], inner_plan[0],
+            tuple(Phase(tuple(map(settled, p.inner)), tuple(map(settled, p.after)))
+                  for p in phases),
+            tuple(Type(v.shape, v.dtype) for v in order), len(self.outputs))
+        return Lowered(loop, list(self.inputs.values()), self.outputs)
+
+
+def join_axes(lengths: list[int], rows: list[tuple[int, ...]]) -> tuple[tuple[int, ...], list[int]]:
+    """Return the joined lengths, and for each the axis whose strides it keeps.
+
+    Axes of length 1 go; two neighbours join when in every access a step of the left one is as far
+    as a whole run of the right one.
+    """
+    kept = [k for k, n in enumerate(lengths) if n != 1]
+    joined: list[tuple[int, int]] = []
+    for k in kept:
+        if joined:
+            length, left = joined[-1]
+            if all(r[left] == r[k] * lengths[k] for r in rows):
+                joined[-1] = (length * lengths[k], k)
+                continue
+        joined.append((lengths[k], k))
+    return tuple(n for n, _ in joined), [k for _, k in joined]
