@@ -2,6 +2,7 @@
 
 import copy
 import importlib
+import inspect
 import pickle
 
 import numpy as np
@@ -212,11 +213,60 @@ class TestSharedMemory:
         assert executions(lambda: (copied * 2).exp()) == 0
 
 
-def test_a_failing_read_leaves_the_rest_computable():
-    good = torch.ones(3) * 2
-    bad = F.embedding(torch.tensor([6]) + 1, torch.ones(2, 2))
-    with pytest.raises(IndexError):
-        bad.tolist()
-    assert good.tolist() == [2.0, 2.0, 2.0]
-    del bad
-    assert (good + 1).tolist() == [3.0, 3.0, 3.0]
+class TestFailure:
+    """Mistakes that only the values show are found when the values are computed."""
+
+    def lookup(self, *rows):
+        """A pending lookup in a table of two rows."""
+        return F.embedding(torch.tensor(rows) + 0, torch.ones(2, 2))
+
+    def test_the_rest_stays_computable(self):
+        good, bad = torch.ones(3) * 2, self.lookup(7)
+        assert good.tolist() == [2.0, 2.0, 2.0]
+        for _ in range(2):
+            with pytest.raises(IndexError, match="7"):
+                bad.tolist()
+        assert (good + 1).tolist() == [3.0, 3.0, 3.0]
+
+    def test_the_error_names_the_line_that_recorded_it(self):
+        line = inspect.currentframe().f_lineno + 1
+        bad = F.embedding(torch.tensor([7]) + 0, torch.ones(2, 2))
+        with pytest.raises(IndexError, match=f"test_laziness.py:{line}"):
+            bad.tolist()
+
+    def test_a_failed_step_leaves_the_last_good_one(self):
+        def train(*batches):
+            torch.manual_seed(0)
+            model = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 3))
+            optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+            for labels in batches:
+                try:
+                    optimizer.zero_grad()
+                    scores = model(torch.eye(2))
+                    # Labels that count from 1: whether they fit shows in their values alone.
+                    F.cross_entropy(scores, torch.tensor(labels) - 1).backward()
+                    optimizer.step()
+                except IndexError as error:
+                    assert "test_laziness.py" in str(error)
+            return [p.tolist() for p in model.parameters()]
+
+        assert train([1, 3], [2, 9], [3, 2]) == train([1, 3], [3, 2])
+
+    def test_what_was_written_before_the_mistake_stays(self):
+        total = torch.zeros(2)
+        total += 1
+        total += 2
+        total += self.lookup(7)[0]
+        total *= 10
+        with pytest.raises(IndexError):
+            total.tolist()
+        assert total.tolist() == [3.0, 3.0]
+
+    def test_an_earlier_mistake_is_not_forgotten(self):
+        first, second = torch.zeros(2), torch.zeros(2)
+        first += self.lookup(5)[0]
+        second += self.lookup(6)[0]
+        with pytest.raises(IndexError, match="6"):
+            second.tolist()
+        with pytest.raises(IndexError, match="5"):
+            first.tolist()

@@ -46,9 +46,11 @@ class Storage:
         inference: made in inference mode.
         rooted: where a view of this storage is a leaf: the value its path joins the storage's
             in, and the leaf itself; else None.
+        earlier: what it held since values were last computed, oldest first; None for nothing.
     """
 
-    __slots__ = ("value", "version", "peers", "shared", "inference", "rooted", "__weakref__")
+    __slots__ = (
+        "value", "version", "peers", "shared", "inference", "rooted", "earlier", "__weakref__")
 
     def __init__(self, value: Value, version: VersionCounter | None = None):
         if value.holder is not None:
@@ -58,6 +60,7 @@ class Storage:
         self.shared: Shared | None = None
         self.inference = mode.inference
         self.rooted: tuple[Value, Value] | None = None
+        self.earlier: list[Value] | None = None
         self.value = value
         trace.hold(self)
 
@@ -438,7 +441,7 @@ def detached(storage: Storage, own_version: bool = False) -> Storage:
     if storage.shared is not None:
         peer.value = _twin(storage.value)
         peer.value.tracked, peer.value.history = False, None
-    peer.inference = storage.inference and mode.inference
+    peer.inference = storage.inference
     storage.add_peer(peer)
     return peer
 

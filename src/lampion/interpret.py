@@ -29,6 +29,28 @@ def run(graph: Graph) -> list[np.ndarray]:
     return [arrays[v.order] for v in graph.outputs]
 
 
+def run_partly(graph: Graph) -> tuple[dict[int, np.ndarray], dict[int, int]]:
+    """Run a graph in which an op fails, and go on after the error.
+
+    Returns:
+        The arrays of the values that can be computed, and for each other value the place of the
+        op whose error it comes from; both by creation order.
+    """
+    arrays: dict[int, np.ndarray] = {v.order: v.data for v in graph.inputs}
+    failed: dict[int, int] = {}
+    with np.errstate(all="ignore"):
+        for value in graph.values:
+            causes = [failed[v.order] for v in value.inputs if v.order in failed]
+            if causes:
+                failed[value.order] = min(causes)
+                continue
+            try:
+                arrays[value.order] = compute(value, [arrays[v.order] for v in value.inputs])
+            except Exception:
+                failed[value.order] = value.order
+    return arrays, failed
+
+
 def compute(value: Value, operands: list[np.ndarray]) -> np.ndarray:
     """Return the array of one value from the arrays of its inputs."""
     op = value.op

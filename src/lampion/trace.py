@@ -13,6 +13,11 @@ Work happens at these moments and at no other:
    still in use): it runs at once, since NumPy may change the memory at any time.
 
 At each moment everything pending whose tensor is still held is computed in one program.
+
+An operation can fail only then, if its mistake shows in the values alone (an index outside its
+axis). The error names the line that recorded it, and tensors that were written with something
+that comes from it go back to what they were before: a step that fails leaves the parameters as
+the last good step left them.
 """
 
 from __future__ import annotations
@@ -20,14 +25,15 @@ from __future__ import annotations
 import weakref
 from typing import Protocol
 
-from . import grad, runtime
-from .ir import Value, origin
+from . import grad, interpret, runtime
+from .ir import Graph, Value, origin
 
 
 class Holder(Protocol):
     """What holds a value: the storage of a tensor."""
 
     value: Value
+    earlier: list[Value] | None
 
 
 class Budget:
@@ -90,6 +96,7 @@ def flush(wanted: Value | None = None) -> None:
     """Compute everything pending that a tensor holds, and `wanted`."""
     global _pending_bytes
     with runtime.lock:
+        storages = [s for s in (reference() for reference in _pending) if s is not None]
         outputs = held()
         _pending.clear()
         _pending_bytes = 0
@@ -97,9 +104,57 @@ def flush(wanted: Value | None = None) -> None:
             runtime.evaluate(with_saved(outputs if wanted is None else [*outputs, wanted]))
         except Exception:
             # A value that cannot be computed must not take the others with it.
-            if wanted is None or wanted.data is not None:
+            try:
+                if wanted is None:
+                    raise
+                runtime.evaluate([wanted])
+            except Exception:
+                take_back(storages, wanted)
                 raise
-            runtime.evaluate([wanted])
+        else:
+            for storage in storages:
+                storage.earlier = None
+            release()
+
+
+def release() -> None:
+    """Drop the data that a backward pass has let go of and no tensor holds.
+
+    Should anything ask for it again, it is computed again from what it was made of.
+    """
+    for value in grad.released:
+        storage = value.holder() if value.holder is not None else None
+        if (storage is None or storage.value is not value) and value.op is not None:
+            value.data = None
+    grad.released.clear()
+
+
+def take_back(storages: list[Holder], wanted: Value | None) -> None:
+    """Give tensors that were written with a failed value their newest computable value again.
+
+    Args:
+        storages: those with pending values.
+        wanted: the value whose error is about to be raised; None for the first of all errors.
+            Operations that fail later in the program would not have been reached; what comes
+            from one that failed before stays pending, so that reading it raises that error.
+    """
+    chains = [(s, [s.value, *reversed(s.earlier or ())]) for s in storages]
+    wishes = [v for _, chain in chains for v in chain if v.data is None]
+    graph = Graph(wishes if wanted is None else [*wishes, wanted])
+    arrays, failed = interpret.run_partly(graph)
+    cause = min(failed.values(), default=None) if wanted is None else failed.get(wanted.order)
+    if cause is None:  # memory ran out, for example
+        return
+    for storage, chain in chains:
+        for value in chain:
+            if value.data is None and value.order in arrays:
+                runtime.settle(value, arrays[value.order])
+            if value.data is not None:
+                storage.value, storage.earlier = value, None
+                value.holder = weakref.ref(storage)
+                break
+            if failed[value.order] < cause:
+                break
 
 
 def with_saved(outputs: list[Value]) -> list[Value]:
