@@ -237,6 +237,23 @@ def test_other_archives():
         load(script.getvalue())
 
 
+def test_an_encrypted_archive():
+    whole = bytearray(saved({"w": torch.ones(2)}))
+    position = whole.find(b"PK\x01\x02")
+    while position >= 0:
+        whole[position + 8] |= 1
+        position = whole.find(b"PK\x01\x02", position + 1)
+    with pytest.raises(lampion.errors.FileFormatError, match="encrypted"):
+        load(bytes(whole))
+
+
+def test_whole_numbers_have_no_gradient():
+    program = tensor_program(2, 0, (2,), (1,), requires_grad=True)
+    program = program.replace(b"FloatStorage", b"LongStorage")
+    with pytest.raises(lampion.errors.FileFormatError):
+        load(with_structure(program, [("0", bytes(16))]))
+
+
 @FORMATS
 def test_damage_never_does_more_than_raise(new):
     whole = saved({"w": torch.arange(12.0).reshape(3, 4), "n": [1, "a"]}, new)
@@ -245,7 +262,7 @@ def test_damage_never_does_more_than_raise(new):
         damaged = bytearray(whole)
         for _ in range(chance.choice([1, 1, 3])):
             damaged[chance.randrange(len(whole))] ^= chance.randrange(1, 256)
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(lampion.errors.FileFormatError):
             load(bytes(damaged))
     for length in sorted(chance.sample(range(len(whole)), 100)):
         with pytest.raises(RuntimeError):

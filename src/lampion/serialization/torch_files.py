@@ -127,6 +127,8 @@ class Reader:
         if key not in self.made:
             elements = self._elements(storage.array, offset, size, stride)
             made = from_stored(storage.kind, elements)
+            if requires_grad and not made.is_floating_point():
+                raise ValueError(f"a tensor of {storage.kind} elements with a gradient")
             self.made[key] = made.requires_grad_() if requires_grad else made
         return self.made[key]
 
@@ -149,8 +151,8 @@ class Reader:
         self, data: Tensor, requires_grad: bool = True, hooks: Any = None, state: Any = None
     ) -> Parameter:
         """Return a parameter with the elements of `data`, the same one for the same tensor."""
-        if not isinstance(data, Tensor):
-            raise TypeError("a parameter without a tensor")
+        if not isinstance(data, Tensor) or requires_grad and not data.is_floating_point():
+            raise TypeError("a parameter without a tensor of numbers")
         key = "parameter", id(data), bool(requires_grad)
         if key not in self.made:
             self.made[key] = Parameter(data, requires_grad=bool(requires_grad))
@@ -213,10 +215,10 @@ def _read_zip(file: BinaryIO, source: str) -> Any:
     try:
         with zipfile.ZipFile(file) as archive:
             return _read_archive(archive, source)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError,
-            OverflowError, zlib.error) as error:
-        if isinstance(error, FileFormatError):
-            raise
+    except FileFormatError:
+        raise
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError, OverflowError, zlib.error,
+            RuntimeError) as error:  # RuntimeError: an entry that is marked as encrypted
         raise FileFormatError(
             f"{source} is cut off or damaged: its zip archive cannot be read ({error})",
             fix="copy or download it again",

@@ -30,6 +30,7 @@ KIND_OF_DTYPE = {
     "bool": "BOOL", "uint8": "U8", "int8": "I8", "int16": "I16", "int32": "I32", "int64": "I64",
     "float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64",
 }
+FLOATING = ("float16", "bfloat16", "float32", "float64")
 DTYPE_OF_KIND = {kind: name for name, kind in KIND_OF_DTYPE.items()}
 
 
@@ -241,6 +242,8 @@ class Decoder:
         wanted = (kind == "parameter") if requires_grad is None else bool(requires_grad)
         key = kind, name, wanted
         if key not in self._made:
+            if wanted and DTYPE_OF_KIND[self.stored[name][0]] not in FLOATING:
+                raise ValueError("a gradient of whole numbers")
             value = next((made for (_, other, _), made in self._made.items() if other == name),
                          None)
             value = from_stored(*self.stored[name]) if value is None else value.detach()
