@@ -18,6 +18,11 @@ class Cotangents(dict):
     """Gradients of the several outputs of one call, by output number (see autograd.Function)."""
 
 
+# Computed values that a backward pass has let go of. Once its gradients are computed too, their
+# data can go: what still holds such a value holds it for its place in the graph.
+released: list[Value] = []
+
+
 def ancestors(roots: Iterable[Value]) -> list[Value]:
     """Return the tracked values that `roots` depend on (themselves included), oldest first."""
     found: dict[int, Value] = {}
@@ -98,6 +103,8 @@ def backpropagate(
             total[key] = add(total[key], part) if key in total else part
         if not retain:
             value.freed = True
+            if value.data is not None:
+                released.append(value)
     return result
 
 
