@@ -1,6 +1,7 @@
 """What `backward` means: leaves, graphs that are kept or freed, hooks, modes, own functions."""
 
 import gc
+import threading
 
 import pytest
 
@@ -358,6 +359,14 @@ class TestModes:
         with pytest.raises(KeyError), torch.no_grad():
             raise KeyError
         assert torch.is_grad_enabled()
+
+    def test_each_thread_has_its_own_mode(self, torch):
+        seen = []
+        with torch.no_grad():
+            thread = threading.Thread(target=lambda: seen.append(torch.is_grad_enabled()))
+            thread.start()
+            thread.join()
+        assert seen == [True]
 
     def test_created_in_no_grad_may_still_require_grad(self, torch):
         with torch.no_grad():

@@ -4,6 +4,7 @@ import copy
 import importlib
 import inspect
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -211,6 +212,23 @@ class TestSharedMemory:
         copied = shared.clone()
         trace.flush()
         assert executions(lambda: (copied * 2).exp()) == 0
+
+
+def test_threads_may_record_and_read_at_the_same_time():
+    results = {}
+
+    def work(number):
+        total = torch.zeros(3)
+        for step in range(100):
+            total += torch.full((3,), float(number)) * step
+            results[number] = total.tolist()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {number: [4950.0 * number] * 3 for number in range(4)}
 
 
 class TestFailure:
