@@ -125,7 +125,7 @@ SHAPES = {
         """
         x = torch.zeros(4, 3)
         x[0] = torch.ones(5)  #!
-        """, RuntimeError, ["5", "3"]),
+        """, RuntimeError, ["x[index] = value", "value is 5", "x[index] is 3"]),
     "permute": Mistake(
         """
         torch.ones(2, 3).permute(0, 1, 2)  #!

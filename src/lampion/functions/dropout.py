@@ -23,7 +23,7 @@ def _check(function: str, input: Tensor, p: float) -> None:
         raise errors.ArgumentError(
             f"{function}: dropout probability has to be between 0 and 1, but got {p}",
             why="p is the share of elements that are left out",
-            fix=f"p={p / 100}" if 1 < p <= 100 else "p=0.5",
+            fix=f"p={p / 100:g}" if 2 <= p <= 100 else "p=0.5",
         )
 
 

@@ -21,13 +21,14 @@ from ..errors import (
     IndexRangeError,
     ShapeError,
     StateError,
+    shape_text,
     user_location,
 )
 from ..ir import Value, registry
 from . import elementwise as e
 from . import shape as s
 from .creation import as_tensor
-from .operands import as_index, broadcast_shape, normalize_dim
+from .operands import as_index, broadcast_shape, normalize_dim, number_value
 
 i = ops.indexing
 INDEX_TYPES = (dtypes.int64, dtypes.int32, dtypes.int16, dtypes.int8, dtypes.uint8)
@@ -268,11 +269,24 @@ def _set_view(view: TensorBase, update: Any) -> None:
     # Leading axes of size 1 that the view lacks are dropped, as PyTorch does.
     while len(update._shape) > len(view._shape) and update._shape[0] == 1:
         update = s.reshape(update, update._shape[1:])
+    _check_fits_place(update._shape, view._shape)
     if update._shape:
-        lead = len(view._shape) - len(update._shape)
-        e.copy_(view, s.expand(update, (1,) * lead + update._shape) if lead > 0 else update)
+        e.copy_(view, update if update._shape == view._shape else s.expand(update, view._shape))
     else:
         e.fill_(view, update)
+
+
+def _check_fits_place(value: tuple[int, ...], place: tuple[int, ...]) -> None:
+    """Raise where a value cannot be repeated to the shape of the place it is written to."""
+    if len(value) <= len(place) and all(
+            n in (1, wanted) for n, wanted in zip(reversed(value), reversed(place), strict=False)):
+        return
+    raise ShapeError(
+        f"x[index] = value: the value is {shape_text(value)} but x[index] is {shape_text(place)}: "
+        f"shape mismatch: value tensor of shape {list(value)} cannot be broadcast to indexing "
+        f"result of shape {list(place)}",
+        why="sizes are compared from the last axis on; each of the value's must be equal, or 1",
+        fix=f"a value of shape {shape_text(place)}, or one number")
 
 
 def index_put_places(view: TensorBase, places: list, update: Any, accumulate: bool) -> None:
@@ -280,7 +294,7 @@ def index_put_places(view: TensorBase, places: list, update: Any, accumulate: bo
     view._check_writable("index_put_")
     found = _advanced(view, places)
     plan = _Plan(view, found)
-    value = (ir.number(update, view._dtype) if is_number(update) else update._value)
+    value = (number_value(update, view._dtype) if is_number(update) else update._value)
     if value.dtype is not view._dtype:
         if not is_number(update) and update._shape and update._dtype is not view._dtype:
             raise DTypeError(
@@ -292,13 +306,7 @@ def index_put_places(view: TensorBase, places: list, update: Any, accumulate: bo
     lead = len(value.shape) - len(target)
     if lead > 0 and all(n == 1 for n in value.shape[:lead]):
         value = registry["reshape"](value, shape=value.shape[lead:])
-    try:
-        fits = broadcast_shape("index_put_", [value.shape, target]) == target
-    except ShapeError:
-        fits = False
-    if not fits:
-        raise ShapeError(f"shape mismatch: value tensor of shape {list(value.shape)} cannot be "
-                         f"broadcast to indexing result of shape {list(target)}")
+    _check_fits_place(value.shape, target)
     if math.prod(target):
         view._check_apart([update, *(index for _, index in places)], "index_put_", whole=True)
     value = ir.expand(value, target)
@@ -410,6 +418,11 @@ def take_along_dim(input: TensorBase, indices: TensorBase, dim: int | None = Non
     """Elements picked along an axis, other axes broadcast."""
     if dim is None:
         return gather(s.reshape(input, -1), 0, s.reshape(indices, -1))
+    if len(input._shape) != len(indices._shape):
+        raise StateError(
+            "torch.take_along_dim(): input and indices should have the same number of dimensions, "
+            f"but got {len(input._shape)} dimensions for input, and {len(indices._shape)} "
+            "dimensions for indices", fix="indices.unsqueeze(...)")
     axis = normalize_dim(dim, len(input._shape), "take_along_dim")
     shape = list(broadcast_shape("take_along_dim", [
         tuple(1 if k == axis else n for k, n in enumerate(input._shape)),
@@ -750,6 +763,9 @@ def histc(input: TensorBase, bins: int = 100, min: float = 0, max: float = 0) ->
     array = input._read()
     if min == max and array.size:
         min, max = float(array.min()), float(array.max())
+    if not (math.isfinite(min) and math.isfinite(max)):
+        raise StateError(f"torch.histc: range of [{min}, {max}] is not finite",
+                         fix="min=..., max=...")
     if min == max:
         min, max = min - 1, max + 1
     counts, _ = np.histogram(array[(array >= min) & (array <= max)], bins, (min, max))

@@ -29,7 +29,7 @@ class _Dropout(Module):
             raise errors.ArgumentError(
                 f"dropout probability has to be between 0 and 1, but got {p}",
                 why="p is the share of elements that are left out",
-                fix=f"p={p / 100}" if 1 < p <= 100 else "p=0.5")
+                fix=f"p={p / 100:g}" if 2 <= p <= 100 else "p=0.5")
         self.p = p
         self.inplace = inplace
 
