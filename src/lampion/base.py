@@ -193,6 +193,15 @@ def _undo_step(before: Value, step: Step, update: Value) -> Value:
     raise StateError(f"cannot write through a view made by {op.name}", fix="x.clone() first")
 
 
+def numpy_step(array: np.ndarray, step: Step) -> np.ndarray:
+    """Apply a view's step to an array, without a copy where NumPy can."""
+    op, settings = step
+    if op is not POSITIONS:
+        return op.meaning(np, array, **settings)
+    table = settings["index"].data
+    return array.reshape(-1)[table]
+
+
 # A view by a table of positions in the flattened base: diagonals, overlapping windows, ...
 POSITIONS = Op("positions", "view", "Elements at given places of the flattened base.",
                meaning=None, result=None, grad=None)  # type: ignore[arg-type]
@@ -264,7 +273,14 @@ class TensorBase:
             new.hooks = [*(new.hooks or ()), self._retain]
 
     def _read(self) -> np.ndarray:
-        """The array of this tensor: a named moment of execution."""
+        """The array of this tensor, which nobody may write to: a named moment of execution."""
+        base = self._storage.read()
+        if self._steps and base.data is not None:
+            # A view of computed memory needs no program.
+            array = base.data
+            for step in self._steps:
+                array = numpy_step(array, step)
+            return array.copy() if base.volatile else array
         value = self._value
         if value.volatile and value.data is None:
             trace.runtime.evaluate([value])
@@ -469,7 +485,8 @@ def _refuse_inference(tensors, value: Value | None = None) -> None:
     """Raise where a gradient rule would read an inference tensor (any, if no value is given)."""
     for place, tensor in enumerate(tensors):
         if isinstance(tensor, TensorBase) and tensor._storage.inference:
-            if value is not None and all(v is not value.inputs[place] for v in saved(value)):
+            if value is not None and (place >= len(value.inputs) or all(
+                    v is not value.inputs[place] for v in saved(value))):
                 continue
             raise StateError("Inference tensors cannot be saved for backward.",
                              why="they were made under inference_mode, which records nothing",

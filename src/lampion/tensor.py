@@ -549,7 +549,7 @@ class Tensor(TensorBase):
             lent = storage.shared.lend()
         array = lent
         for step in self._steps:
-            array = _numpy_step(array, step)
+            array = base.numpy_step(array, step)
         return array
 
     def _peers(self) -> list[Storage]:
@@ -783,8 +783,7 @@ class Tensor(TensorBase):
         if key not in storages:
             storages[key] = Storage(base.stop(self._storage.read()))
         made = object.__new__(type(self))
-        made._set_up(storages[key], self._steps, self._shape, self._strides, self._offset,
-                     self._is_view)
+        made._set_up(storages[key], self._steps, self._shape, self._strides, self._offset)
         memo[id(self)] = made
         if self._tracked:
             made.requires_grad_(True)
@@ -1081,6 +1080,10 @@ class Tensor(TensorBase):
     sigmoid_ = e.sigmoid_
     sign = e.sign
     sign_ = e.sign_
+    sgn = e.sgn
+    sgn_ = e.sgn_
+    fmax = e.fmax
+    fmin = e.fmin
     sin = e.sin
     sin_ = e.sin_
     sinh = e.sinh
@@ -1163,6 +1166,8 @@ class Tensor(TensorBase):
     cumsum = reduction.cumsum
     kthvalue = reduction.kthvalue
     logsumexp = reduction.logsumexp
+    nansum = reduction.nansum
+    dist = reduction.dist
     max = reduction.max
     mean = reduction.mean
     median = reduction.median
@@ -1186,6 +1191,7 @@ class Tensor(TensorBase):
     expand_as = shapes.expand_as
     flatten = shapes.flatten
     flip = shapes.flip
+    diff = shapes.diff
     fliplr = shapes.fliplr
     flipud = shapes.flipud
     adjoint = shapes.matrix_t
@@ -1346,15 +1352,6 @@ def _cast(tensor: TensorBase, dtype: DType) -> Any:
                                 fix="x.to(torch.float32)")
     found = strides.elementwise(tensor._shape, [(tensor._shape, tensor._strides)])
     return base.call(registry["cast"], (tensor,), {"dtype": dtype}, found, label="to_copy")
-
-
-def _numpy_step(array: np.ndarray, step: base.Step) -> np.ndarray:
-    """Apply a view's step to memory lent to NumPy, without a copy where NumPy can."""
-    op, settings = step
-    if op is not base.POSITIONS:
-        return op.meaning(np, array, **settings)
-    table = settings["index"].data
-    return array.reshape(-1)[table]
 
 
 def _legacy(args: tuple, kwargs: dict, dtype: DType) -> Any:

@@ -22,6 +22,7 @@ the last good step left them.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import Protocol
 
@@ -43,8 +44,15 @@ class Budget:
     bytes = 256 << 20
 
 
-_pending: list[weakref.ref] = []
-_pending_bytes = 0
+class Pending(threading.local):
+    """What a thread has recorded: threads that load data do not cut another's step in two."""
+
+    def __init__(self):
+        self.storages: list[weakref.ref] = []
+        self.bytes = 0
+
+
+_pending = Pending()
 
 
 def set_budget(values: int | None = None, bytes: int | None = None) -> None:
@@ -60,7 +68,6 @@ def set_budget(values: int | None = None, bytes: int | None = None) -> None:
 
 def hold(storage: Holder) -> None:
     """Note that a storage holds a pending value; flushes when the budget is passed."""
-    global _pending_bytes
     value = storage.value
     value.holder = weakref.ref(storage)
     if value.data is not None:
@@ -68,19 +75,19 @@ def hold(storage: Holder) -> None:
     if value.volatile:
         runtime.evaluate([value])
         return
-    _pending.append(value.holder)
+    _pending.storages.append(value.holder)
     size = value.dtype.itemsize
     for n in value.shape:
         size *= n
-    _pending_bytes += size
-    if len(_pending) > Budget.values or _pending_bytes > Budget.bytes:
+    _pending.bytes += size
+    if len(_pending.storages) > Budget.values or _pending.bytes > Budget.bytes:
         flush()
 
 
 def held() -> list[Value]:
     """Return the pending values that a tensor still holds."""
     values = []
-    for reference in list(_pending):
+    for reference in list(_pending.storages):
         storage = reference()
         if storage is not None and storage.value.data is None:
             values.append(storage.value)
@@ -94,12 +101,11 @@ def pending_count() -> int:
 
 def flush(wanted: Value | None = None) -> None:
     """Compute everything pending that a tensor holds, and `wanted`."""
-    global _pending_bytes
     with runtime.lock:
-        storages = [s for s in (reference() for reference in _pending) if s is not None]
+        storages = [s for s in (reference() for reference in _pending.storages) if s is not None]
         outputs = held()
-        _pending.clear()
-        _pending_bytes = 0
+        _pending.storages.clear()
+        _pending.bytes = 0
         try:
             runtime.evaluate(with_saved(outputs if wanted is None else [*outputs, wanted]))
         except Exception:
