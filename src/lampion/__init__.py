@@ -34,25 +34,25 @@ from .functions.elementwise import (
     arcsinh, arctan, arctan2, arctanh, asin, asinh, atan, atan2, atanh, bitwise_and,
     bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, ceil, clamp,
     clamp_, clamp_max, clamp_min, clip, clone, cos, cosh, div, divide, eq, equal, erf, erfc,
-    erfinv, exp, exp2, exp_, expm1, fix, floor, floor_divide, fmod, frac, ge, greater,
-    greater_equal, gt, hypot, isclose, isfinite, isinf, isnan, isneginf, isposinf, le, lerp,
-    less, less_equal, log, log10, log1p, log2, logaddexp, logical_and, logical_not, logical_or,
-    logical_xor, logit, lt, masked_fill, maximum, minimum, mul, multiply, nan_to_num, ne, neg,
-    negative, not_equal, positive, pow, reciprocal, relu, relu_, remainder, round, rsqrt, rsub,
-    sigmoid, sigmoid_, sign, sin, sinh, sqrt, sqrt_, square, sub, subtract, tan, tanh, tanh_,
-    true_divide, trunc, where,
+    erfinv, exp, exp2, exp_, expm1, fix, floor, floor_divide, fmax, fmin, fmod, frac, ge,
+    greater, greater_equal, gt, hypot, isclose, isfinite, isinf, isnan, isneginf, isposinf, le,
+    lerp, less, less_equal, log, log10, log1p, log2, logaddexp, logical_and, logical_not,
+    logical_or, logical_xor, logit, lt, masked_fill, maximum, minimum, mul, multiply,
+    nan_to_num, ne, neg, negative, not_equal, positive, pow, reciprocal, relu, relu_, remainder,
+    round, rsqrt, rsub, sgn, sigmoid, sigmoid_, sign, sin, sinh, sqrt, sqrt_, square, sub,
+    subtract, tan, tanh, tanh_, true_divide, trunc, where,
 )
 from .functions.reduction import (
     all, amax, amin, aminmax, any, argmax, argmin, argsort, count_nonzero, cummax, cummin,
-    cumprod, cumsum, kthvalue, logsumexp, max, mean, median, min, norm, prod, quantile, sort,
-    std, std_mean, sum, topk, var, var_mean,
+    cumprod, cumsum, dist, kthvalue, logsumexp, max, mean, median, min, nansum, norm, prod,
+    quantile, sort, std, std_mean, sum, topk, var, var_mean,
 )
 from .functions.shape import (
     as_strided, atleast_1d, atleast_2d, broadcast_shapes, broadcast_tensors, broadcast_to, cat,
-    chunk, column_stack, concat, concatenate, diagonal, flatten, flip, fliplr, flipud, hstack,
-    meshgrid, moveaxis, movedim, narrow, permute, ravel, repeat_interleave, reshape, roll,
-    rot90, row_stack, select, split, squeeze, stack, swapaxes, swapdims, t, tensor_split, tile,
-    transpose, unbind, unflatten, unsqueeze, vstack,
+    chunk, column_stack, concat, concatenate, diagonal, diff, flatten, flip, fliplr, flipud,
+    hstack, meshgrid, moveaxis, movedim, narrow, permute, ravel, repeat_interleave, reshape,
+    roll, rot90, row_stack, select, split, squeeze, stack, swapaxes, swapdims, t, tensor_split,
+    tile, transpose, unbind, unflatten, unsqueeze, vstack,
 )
 from .functions.indexing import (
     argwhere, bincount, bucketize, gather, histc, index_add, index_copy, index_fill, index_put,

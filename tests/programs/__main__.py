@@ -107,7 +107,7 @@ def survive(task: Task) -> dict[str, Any]:
             return result
         crashes[f"crash {current.value}"] = failure_of_machinery(
             "crash", f"the process ended with code {process.exitcode}", current.value,
-            str(grow_from_seed(current.value, torch)) if library != "torch" else "")
+            f"see it with --print --count 1 --seed {current.value}")
         start = current.value + 1
 
 

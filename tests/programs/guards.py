@@ -108,11 +108,17 @@ def _meets(other: Any, target: Any) -> bool:
 
 
 def hookable(statement: Statement, namespace: Mapping[str, Any]) -> bool:
-    """No hook goes on a view of a leaf: after a refused write there, PyTorch may crash."""
+    """A hook on a view whose base was written, or on a view of a leaf, may crash PyTorch.
+
+    Looking at grad_fn first makes it notice the write.
+    """
+    tensors = [
+        tensor for source in (statement.target, *statement.operands)
+        for tensor in tensors_in(attempt(_value, source, namespace), namespace["torch"])]
     return not any(
-        tensor.requires_grad and tensor._is_view() and tensor._base.is_leaf
-        for source in (statement.target, *statement.operands)
-        for tensor in tensors_in(attempt(_value, source, namespace), namespace["torch"]))
+        tensor.requires_grad and tensor._is_view() and (
+            tensor._base.is_leaf or tensor.grad_fn is None)
+        for tensor in tensors)
 
 
 def alone(statement: Statement, namespace: Mapping[str, Any]) -> bool:

@@ -223,7 +223,7 @@ def window_of_values(f: Filling) -> str:
 
 
 def order_of_norm(f: Filling) -> str:
-    return f.choices.pick(("2", "1", "inf", "-inf", "3", "0", "0.5", "'fro'"))
+    return f.choices.pick(("2", "1", "inf", "-inf", "3", "0.5", "'fro'"))
 
 
 def rounding(f: Filling) -> str:

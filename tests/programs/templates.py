@@ -238,7 +238,7 @@ torch.nansum({f})
 torch.sort({t}, dim={dim}, stable=True)
 torch.sort({t}, dim={dim}, descending={flag}, stable=True)
 torch.argsort({t}, dim={dim}, stable=True)
-torch.topk({t}, 1)
+torch.topk({t}, 1)  # distinct
 torch.median({v})  # distinct
 {f}.median({dim})  # distinct
 torch.unique({t})
@@ -444,7 +444,7 @@ torch.autograd.backward([{loss}, {loss}])  # 2
 {t}.requires_grad_(False)  # 2 alone
 {f}.requires_grad = True  # alone
 {t}.requires_grad_()  # alone
-{t}.data = {same}
+{t}.data = {t1} * 2
 {var}.detach_()  # 2
 del {var}  # 2
 """
@@ -493,9 +493,9 @@ WRITES = """
 {wf}.lerp_({srct}, 0.5)  # separate
 {wf}.addcmul_({of}, {of}, value=0.5)  # separate
 {w}.resize_as_({same})
-{w}.masked_scatter_({mask}, {same})  # separate
+{w}.masked_scatter_({mask}, {same} * 1)  # separate
 {i}.logical_not_()
-{i}.eq_({o})
+{i}.eq_({number})
 {w}.cumsum_({dim})  # separate
 {wf}.tril_()  # separate unrepeated
 """

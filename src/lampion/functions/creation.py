@@ -380,7 +380,7 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: DType | None = 
     if end is None:
         start, end = 0, start
     start, end, step = _number(start), _number(end), _number(step)
-    if step == 0:
+    if step == 0 or step != step:
         raise StateError("step must be nonzero", fix="a step other than 0")
     if any(isinstance(x, float) and not math.isfinite(x) for x in (start, end)):
         raise StateError(f"unsupported range: {start} -> {end}")
@@ -450,6 +450,7 @@ def _triangle(name: str, input: TensorBase, mask: np.ndarray) -> Any:
     if len(input._shape) < 2:
         raise StateError(f"{name}: input tensor must have at least 2 dimensions")
     condition = ir.expand(ir.leaf(mask, dtypes.bool_), tuple(input._shape))
+    condition.label = "constant"
     value = input._value
     made = ir.registry["where"](condition, value, ir.full(value.shape, 0, value.dtype))
     return base.wrap(made, label=name)

@@ -132,6 +132,7 @@ floor, floor_ = _unary("floor", e.floor, False, True), _unary_("floor_", e.floor
 ceil, ceil_ = _unary("ceil", e.ceil, False, True), _unary_("ceil_", e.ceil, False, True)
 trunc, trunc_ = _unary("trunc", e.trunc, False, True), _unary_("trunc_", e.trunc, False, True)
 absolute, negative, fix = abs, neg, trunc
+sgn, sgn_ = sign, sign_  # they differ for complex numbers only
 arcsin, arccos, arctan, arcsinh, arccosh, arctanh = asin, acos, atan, asinh, acosh, atanh
 
 
@@ -229,6 +230,8 @@ def _scaled(name: str, input: Any, other: Any, alpha: Any) -> Any:
                          "floating point number.", fix="a whole alpha, or x.float()")
     if isinstance(alpha, bool) and dtype is not dtypes.bool_:
         raise DTypeError(f"{name}: Boolean alpha only supported for Boolean results.")
+    if dtype is dtypes.bool_:
+        alpha = bool(alpha)
     return mul(other, alpha)
 
 
@@ -250,6 +253,7 @@ def add(input: Any, other: Any, *, alpha: Any = 1, out: TensorBase | None = None
 
 def add_(input: TensorBase, other: Any, *, alpha: Any = 1) -> Any:
     """input + alpha * other, in place."""
+    input._check_apart((other,), "add_")
     return apply_("add_", e.add, input, (_scaled("add_", input, other, alpha),))
 
 
@@ -264,6 +268,7 @@ def sub(input: Any, other: Any, *, alpha: Any = 1, out: TensorBase | None = None
 
 def sub_(input: TensorBase, other: Any, *, alpha: Any = 1) -> Any:
     """input - alpha * other, in place."""
+    input._check_apart((other,), "sub_")
     _refuse_bool("sub_", input, other)
     return apply_("sub_", e.sub, input, (_scaled("sub_", input, other, alpha),))
 
@@ -368,14 +373,32 @@ def addcdiv_(input: TensorBase, tensor1: Any, tensor2: Any, *, value: Any = 1) -
     return add_(input, quotient if value == 1 else mul(quotient, value))
 
 
-def lerp(input: Any, end: Any, weight: Any) -> Any:
+def _check_lerp(input: TensorBase, end: TensorBase) -> None:
+    if input._dtype is not end._dtype:
+        raise DTypeError(f"lerp: expected dtype {input._dtype.name} for `end` but got dtype "
+                         f"{end._dtype.name}", fix="end.to(x.dtype)")
+
+
+def lerp(input: TensorBase, end: TensorBase, weight: Any) -> Any:
     """input + weight * (end - input): weight 0 gives input, 1 gives end."""
+    _check_lerp(input, end)
     return add(input, mul(sub(end, input), weight))
 
 
-def lerp_(input: TensorBase, end: Any, weight: Any) -> Any:
+def lerp_(input: TensorBase, end: TensorBase, weight: Any) -> Any:
     """input + weight * (end - input), in place."""
+    _check_lerp(input, end)
     return add_(input, mul(sub(end, input), weight))
+
+
+def fmax(input: TensorBase, other: TensorBase) -> Any:
+    """The larger of both; a number if one of them is NaN."""
+    return where(logical_or(ge(input, other), isnan(other)), input, other)
+
+
+def fmin(input: TensorBase, other: TensorBase) -> Any:
+    """The smaller of both; a number if one of them is NaN."""
+    return where(logical_or(le(input, other), isnan(other)), input, other)
 
 
 def hypot(input: Any, other: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lampion import errors
 from lampion.autograd import no_grad
+from lampion.base import own
 from lampion.functions import creation
 from lampion.functions.checks import dtype_name, known_values, require_tensor
 
@@ -131,7 +132,7 @@ def embedding(
         rows = _per_use(rows, flat, weight.shape[0])
     if padding_idx is not None:
         rows = rows.detach().where((flat == padding_idx).unsqueeze(-1), rows)
-    return rows.reshape((*input.shape, weight.shape[1]))
+    return own(rows.reshape((*input.shape, weight.shape[1])))
 
 
 def _padding_row(weight: Tensor, padding_idx: int | None) -> int | None:

@@ -319,7 +319,7 @@ def einsum(equation: str, *operands: Any) -> Any:
         x = r.sum(x, extra, dtype=x._dtype)
         letters = [letter for letter in letters if letter in output]
     result = s.permute(x, [letters.index(letter) for letter in output])
-    return base.own(result) if len(operands) > 1 else result
+    return base.own(result) if len(operands) > 1 or extra else result
 
 
 def _parse_einsum(equation: str, operands: Sequence[Any]):

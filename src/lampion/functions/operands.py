@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -87,6 +88,9 @@ def convert(operand: Operand, dtype: dtypes.dtype, shape: tuple[int, ...]) -> Va
 def number_value(number: bool | int | float, dtype: dtypes.dtype) -> Value:
     """Return a Python number as a value; raises where the type cannot hold it."""
     if dtype.category == dtypes.INTEGER and not isinstance(number, bool):
+        if isinstance(number, float) and not math.isfinite(number):
+            raise StateError(f"value cannot be converted to type {dtype.name} without overflow: "
+                             f"{number}", fix="x.float() first")
         limits = dtypes.iinfo(dtype)
         if isinstance(number, int) and not limits.min <= number <= limits.max and (
                 dtype is not dtypes.uint8 or number < -limits.max or number > limits.max):
@@ -173,7 +177,7 @@ def write(name: str, target: TensorBase, value: Value, operands: Sequence[Operan
         if operands and operands[0] is target:
             pairs[0] = None  # the graph keeps the value from before the write
         value.versions = (*pairs, (counter, count + 1))
-        base._refuse_inference(operands)
+        base._refuse_inference(operands, value)
     if value.dtype is not target._dtype:
         value = registry["cast"](value, dtype=target._dtype)
     target._write(value)

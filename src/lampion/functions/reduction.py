@@ -104,6 +104,12 @@ def _count(shape, dims) -> int:
     return math.prod(shape[k] for k in dims)
 
 
+def nansum(input: TensorBase, dim: Any = None, keepdim: bool = False, *,
+           dtype: dtypes.dtype | None = None) -> Any:
+    """The sum of the elements that are not NaN."""
+    return sum(e.where(e.isnan(input), 0, input), dim, keepdim, dtype=dtype)
+
+
 def mean(input: TensorBase, dim: Any = None, keepdim: bool = False, *,
          dtype: dtypes.dtype | None = None, axis: Any = None,
          keepdims: bool | None = None) -> Any:
@@ -190,6 +196,8 @@ def _position(name: str, op: Op, input: TensorBase, dim: int, keep: bool):
 
 def _arg(name: str, op: Op, input: TensorBase, dim: int | None, keepdim: bool) -> Any:
     base.require_tensor(input, name)
+    if input._dtype is dtypes.bool_:
+        raise DTypeError(f"{name}(): does not support bool input", fix=f"x.int().{name}()")
     if dim is not None:
         return _position(name, op, input, dim, keepdim)[1]
     _nonempty(name, input, tuple(range(len(input._shape))))
@@ -365,6 +373,11 @@ def norm(input: TensorBase, p: Any = "fro", dim: Any = None, keepdim: bool = Fal
     else:
         found = e.pow(sum(e.pow(e.abs(x), p), dims, keep), 1 / p)
     return _labelled(found, "linalg_vector_norm")
+
+
+def dist(input: TensorBase, other: TensorBase, p: float = 2) -> Any:
+    """The p-norm of the difference."""
+    return norm(e.sub(input, other), p)
 
 
 def logsumexp(input: TensorBase, dim: Any, keepdim: bool = False, *, axis: Any = None) -> Any:

@@ -749,6 +749,29 @@ def flipud(input: TensorBase) -> Any:
     return flip(input, 0)
 
 
+def diff(input: TensorBase, n: int = 1, dim: int = -1, prepend: Any = None,
+         append: Any = None) -> Any:
+    """Each element less the one before it along an axis, n times over.
+
+    Args:
+        prepend, append: tensors joined on before the differences are taken.
+    """
+    if not input._shape:
+        raise StateError("diff expects input to be at least one-dimensional")
+    axis = normalize_dim(dim, len(input._shape), "diff")
+    if n < 0:
+        raise StateError(f"order must be non-negative but got {n}")
+    parts = [x for x in (prepend, input, append) if x is not None]
+    result = cat(parts, axis) if len(parts) > 1 else input
+    for _ in range(n):
+        length = result._shape[axis]
+        after = slice_axis(result, axis, min(1, length), length)
+        before = slice_axis(result, axis, 0, max(length - 1, 0))
+        # Truth values differ where they are not equal.
+        result = (after ^ before) if input._dtype is dtypes.bool_ else after - before
+    return result if n else base.own(_same(result))
+
+
 def roll(input: TensorBase, shifts: Any, dims: Any = None) -> Any:
     """Elements moved on along axes; what leaves at one end comes in at the other."""
     if dims is None or dims == ():
@@ -828,6 +851,9 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
     """
     if len(tensors) == 1 and not isinstance(tensors[0], TensorBase):
         tensors = tuple(tensors[0])
+    if len({x._dtype for x in tensors}) > 1:
+        raise DTypeError("meshgrid expects all tensors to have the same dtype",
+                         fix="x.to(y.dtype)")
     swap = indexing == "xy" and len(tensors) > 1
     if swap:
         tensors = (tensors[1], tensors[0], *tensors[2:])
