@@ -50,7 +50,8 @@ class Storage:
     """
 
     __slots__ = (
-        "value", "version", "peers", "shared", "inference", "rooted", "earlier", "__weakref__")
+        "value", "version", "peers", "shared", "inference", "rooted", "earlier", "retained",
+        "__weakref__")
 
     def __init__(self, value: Value, version: VersionCounter | None = None):
         if value.holder is not None:
@@ -61,6 +62,7 @@ class Storage:
         self.inference = mode.inference
         self.rooted: tuple[Value, Value] | None = None
         self.earlier: list[Value] | None = None
+        self.retained: Any = None
         self.value = value
         trace.hold(self)
 
@@ -376,7 +378,7 @@ class TensorBase:
             stages.append(_apply_step(stages[-1], step))
         for before, step in zip(reversed(stages), reversed(self._steps), strict=False):
             value = _undo_step(before, step, value)
-        retained = None if self._steps else self._retain
+        retained = self._storage.retained
         old = self._storage.value
         self._storage.write(value)
         if retained is not None and mode.grad and old.hooks and retained in old.hooks:

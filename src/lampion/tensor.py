@@ -482,6 +482,8 @@ class Tensor(TensorBase):
             return g
 
         self._retain = keep
+        if not self._steps:
+            self._storage.retained = keep
         value = origin(self._value)
         value.hooks = [*(value.hooks or ()), keep]
 

@@ -379,8 +379,8 @@ len({t})
 {t}.numel()
 {t}.nelement()
 {t}.dtype
-{t}.requires_grad
-{t}.is_leaf
+{var}.requires_grad
+{var}.is_leaf
 {t}.element_size()
 {t}.is_floating_point()
 {t}.is_contiguous()

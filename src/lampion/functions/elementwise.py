@@ -627,7 +627,9 @@ def masked_fill_(input: TensorBase, mask: TensorBase, value: Any) -> Any:
 def _bounds(name: str, input: TensorBase, min: Any, max: Any):
     if min is None and max is None:
         raise StateError(f"torch.{name}: At least one of 'min' or 'max' must not be None")
-    if all(x is None or result_type(input, x) is dtypes.bool_ for x in (min, max)):
+    bounds = [x for x in (min, max) if x is not None]
+    if result_type(input, *bounds) is dtypes.bool_ and not any(
+            isinstance(x, TensorBase) for x in bounds):
         raise DTypeError(f"{name}: not implemented for bool", fix="x.int()")
     return [(e.maximum, min), (e.minimum, max)]
 

@@ -228,6 +228,10 @@ def _extreme(name: str, op: Op, whole: Op, pairwise, Result, input, dim, keepdim
         dims = tuple(range(len(input._shape)))
         _nonempty(name, input, dims)
         return _reduce(name, whole, input, dims, False)
+    axis = normalize_dim(dim, _rank(input, name), name)
+    if input._shape and input._shape[axis] == 0:
+        raise IndexRangeError(f"{name}(): Expected reduction dim {dim} to have non-zero size.",
+                              why="no elements have no extreme")
     kept, indices = _position(name, op, input, dim, keepdim)
     if not input._shape:
         return Result(e.clone(input), indices)

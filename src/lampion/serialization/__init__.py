@@ -11,9 +11,11 @@ import json
 import zlib
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from lampion.errors import ArgumentTypeError, FileFormatError
-from lampion.serialization import files, safetensors, torch_files
-from lampion.serialization.safetensors import Stored
+from lampion.serialization import files, safetensors_files, torch_files
+from lampion.serialization.safetensors_files import Stored
 from lampion.serialization.tree import Decoder, Encoder, from_stored
 from lampion.tensor import Tensor
 
@@ -62,10 +64,9 @@ def save(
             "an object nested too deeply to be saved", why="Python's recursion limit is reached",
             fix="a flat list or dict",
         ) from None
-    tensors = dict(sorted(encoder.tensors.items(), key=lambda item: -item[1][1].itemsize))
-    metadata = {STRUCTURE: text, CHECKSUM: _checksum(text, tensors)}
+    metadata = {STRUCTURE: text, CHECKSUM: _checksum(text, encoder.tensors)}
     with files.opened(f, "wb") as file:
-        safetensors.write(file, tensors, metadata)
+        safetensors_files.write(file, encoder.tensors, metadata)
 
 
 def load(
@@ -85,7 +86,7 @@ def load(
         f: a path, or an object with a `read` method.
         map_location: device for the tensors; there is only the CPU.
         weights_only, mmap, pickle_module, pickle_load_args: accepted and without effect: code is
-            never loaded, and elements are read straight into their tensors.
+            never loaded.
 
     Returns:
         The object; for another program's safetensors file a dict from names to tensors.
@@ -101,7 +102,7 @@ def load(
             loaded = torch_files.read(file, start, source)
         else:
             files.refuse_foreign(start, source)
-            loaded = _restored(*safetensors.read(file, start, source), source)
+            loaded = _restored(*safetensors_files.read(file, start, source), source)
     return loaded if map_location is None else _moved(loaded, map_location)
 
 
@@ -118,11 +119,12 @@ def _first_bytes(file: BinaryIO) -> bytes:
 
 def _checksum(text: str, tensors: dict[str, Stored]) -> str:
     """Return a checksum of the structure, the names, types and shapes, and the elements."""
-    table = [[name, kind, list(array.shape)] for name, (kind, array) in tensors.items()]
+    stored = sorted(tensors.items())  # by name: in the file they are in the package's order
+    table = [[name, kind, list(array.shape)] for name, (kind, array) in stored]
     crc = zlib.crc32(json.dumps([text, table]).encode())
-    for _, array in tensors.values():
+    for _, (_, array) in stored:
         if array.nbytes:
-            crc = zlib.crc32(safetensors.bytes_of(array), crc)
+            crc = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, crc)
     return f"{crc:08x}"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from lampion.errors import ArgumentTypeError, FileFormatError, StateError
-from lampion.serialization.safetensors import LARGEST_HEADER
+from lampion.serialization.safetensors_files import LARGEST_HEADER
 
 Path = str | os.PathLike[str]
 

@@ -27,7 +27,7 @@ from lampion.errors import FileFormatError
 from lampion.nn.parameter import Parameter
 from lampion.serialization.files import LEGACY_TORCH
 from lampion.serialization.pickles import Machine, Name
-from lampion.serialization.safetensors import KINDS
+from lampion.serialization.safetensors_files import KINDS
 from lampion.serialization.tree import DTYPE_OF_KIND, KIND_OF_DTYPE, from_stored
 from lampion.tensor import Tensor
 

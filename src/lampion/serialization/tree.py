@@ -22,7 +22,7 @@ from lampion import dtypes
 from lampion.errors import ArgumentTypeError, FileFormatError
 from lampion.functions.creation import adopt
 from lampion.nn.parameter import Parameter
-from lampion.serialization.safetensors import KINDS, Stored
+from lampion.serialization.safetensors_files import KINDS, Stored
 from lampion.tensor import Tensor
 
 LARGEST_JSON_INTEGER = 2**53  # other readers of JSON keep numbers as doubles
