@@ -1,0 +1,24 @@
+"""Hand-made kernels: for each `kernel="name"` of an opaque op, a function that plans it.
+
+    provider(operands, result, settings, target) -> Plan, or None
+
+The operands say where the inputs lie; the result is contiguous. The plan's operands are the inputs'
+memory in order, then the result's. None means "not for this": the program then copies operands that
+do not lie in order and asks again, and at last computes the op by its meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...ir import Type
+from ..steps import Operand, Plan
+from ..target import Target
+from . import matmul
+
+Provider = Callable[[tuple[Operand, ...], Type, Mapping[str, Any], Target], Plan | None]
+
+PROVIDERS: dict[str, Provider] = {
+    "matmul": matmul.provide,
+}

@@ -1,0 +1,162 @@
+"""The inner kernel of matrix products: a tile of C held in registers.
+
+A tile is `rows` x `vectors` vectors. For each k it loads `vectors` vectors of B and multiplies them
+with one number of A after another:
+
+    tile(A, a_row, a_column, B, b_row, C, c_row, start, start_row, k, last, packed,
+         packed_row)
+    C[i, :] = start[i * start_row ...] + sum over k of A[i * a_row + k * a_column] * B[k * b_row ...]
+
+Sizes and strides (in elements) come at run time, so one kernel serves all products. `start` is C
+itself to go on with a sum, or a bias with start_row 0. `last` is how many lanes of the last vector
+exist (kernels with `masked`). A kernel with `packing` also writes the vectors of B that it has read
+to `packed`, a row for each k: the copy costs nothing beside the arithmetic.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..kernel_text import Function, Module, size_of
+from ..steps import Kernel
+from ..target import Target
+
+# Where the addresses of A, B come from: a stride, or a table with one offset for each k or row.
+STRIDE, TABLE = "stride", "table"
+UNROLL = 4
+PREFETCH_ROWS = 12  # how many rows of B ahead of the arithmetic a packing tile asks for
+
+ARGUMENTS = ("ptr %a", "i64 %a_row", "i64 %a_column", "ptr %b", "i64 %b_row", "ptr %c", "i64 %c_row",
+             "ptr %start", "i64 %start_row", "i64 %k", "i64 %last", "ptr %packed", "i64 %packed_row")
+
+
+class Tile(NamedTuple):
+    """What one tile kernel is made for.
+
+    Attributes:
+        element: "float" or "double" (LLVM's names).
+        rows, vectors: the size of the tile; a vector is as wide as the target's registers.
+        masked: whether the last vector is partly outside the matrix.
+        packing: whether B is copied on the way.
+        a_rows, a_columns, b_rows: STRIDE, or TABLE: the argument is then the address of a table of
+            offsets in elements.
+    """
+
+    element: str
+    rows: int
+    vectors: int
+    masked: bool = False
+    packing: bool = False
+    a_rows: str = STRIDE
+    a_columns: str = STRIDE
+    b_rows: str = STRIDE
+
+    def kernel(self, target: Target) -> Kernel:
+        """Return the kernel: its text is written when it is needed."""
+        return Kernel(f"matmul tile {tuple(self)}", lambda: tile_text(self, target), "tile")
+
+
+def tile_text(tile: Tile, target: Target) -> str:
+    """Return the LLVM text of a tile kernel."""
+    module = Module(target)
+    f = module.function("tile", ARGUMENTS)
+    width = target.lanes(size_of(tile.element))
+    vector = f"<{width} x {tile.element}>"
+    sums = [[f.variable(vector, "zeroinitializer") for _ in range(tile.vectors)]
+            for _ in range(tile.rows)]
+    mask = f.lanes_below(width, "%last") if tile.masked else None
+    masks = [None] * (tile.vectors - 1) + [mask]
+    step = _Step(f, tile, vector, width, sums, masks)
+
+    whole = f.value("and i64 %k, -" + str(UNROLL))
+    with f.loop(0, whole, UNROLL) as k:
+        for offset in range(UNROLL):
+            step.write(k, offset)
+    with f.loop(whole, "%k") as k:
+        step.write(k, 0)
+
+    for i in range(tile.rows):
+        for v in range(tile.vectors):
+            begin = f.at(f.at("%start", f.multiply(i, "%start_row"), tile.element),
+                         v * width, tile.element)
+            place = f.at(f.at("%c", f.multiply(i, "%c_row"), tile.element),
+                         v * width, tile.element)
+            total = f.float_op("fadd", vector, f.vector_load(vector, begin, masks[v]),
+                               f.load(vector, sums[i][v], 64))
+            f.vector_store(vector, total, place, masks[v])
+    f.done()
+    return module.text()
+
+
+class _Step:
+    """Writes what a tile does for one k.
+
+    The addresses of A and B move on from step to step, and LLVM is kept from seeing how: it would
+    work out all addresses of an unrolled loop ahead and run out of registers.
+    """
+
+    def __init__(self, f: Function, tile: Tile, vector: str, width: int, sums, masks):
+        self.f, self.tile, self.vector, self.width = f, tile, vector, width
+        self.sums, self.masks = sums, masks
+        self.size = size_of(tile.element)
+        self.a, self.b = f.variable("ptr", "%a"), f.variable("ptr", "%b")
+        self.packed = f.variable("ptr", "%packed")
+        self.a_row = f.multiply("%a_row", self.size)
+        if tile.a_rows == TABLE:
+            table = f.pointer("%a_row")
+            self.rows = [f.multiply(f.load("i64", f.at(table, i, "i64")), self.size)
+                         for i in range(tile.rows)]
+        else:
+            self.rows = [f.multiply(f.multiply("%a_row", _odd_part(i)), self.size)
+                         for i in range(tile.rows)]
+        self.tables = {name: f.pointer(f"%{name}")
+                       for name, how in (("a_column", tile.a_columns), ("b_row", tile.b_rows))
+                       if how == TABLE}
+
+    def move(self, name: str, variable: str, k, offset: int) -> str:
+        """Return the address of step k + offset in A or B."""
+        f = self.f
+        if name in self.tables:
+            place = f.at(f.at(self.tables[name], k, "i64"), offset, "i64")
+            return f.at("%" + name[0], f.load("i64", place), self.tile.element)
+        here = f.load("ptr", variable)
+        f.store("ptr", f.hide(f.at(here, f"%{name}", self.tile.element)), variable)
+        return here
+
+    def write(self, k, offset: int) -> None:
+        f, tile, vector = self.f, self.tile, self.vector
+        # Steps stay apart: mixed, they need more registers than there are.
+        f.fence()
+        row = self.move("b_row", self.b, k, offset)
+        column = self.move("a_column", self.a, k, offset)
+        b = [f.vector_load(vector, f.at(row, v * self.width, tile.element), self.masks[v])
+             for v in range(tile.vectors)]
+        if tile.packing:
+            self.pack(row, b)
+        for i in range(tile.rows):
+            a = f.splat(tile.element, self.width, f.load(tile.element, self.row(column, i)))
+            for v in range(tile.vectors):
+                place = self.sums[i][v]
+                f.store(vector, f.multiply_add(vector, a, b[v], f.load(vector, place, 64)),
+                        place, 64)
+
+    def row(self, column: str, i: int) -> str:
+        """Return the address of row i: a power of two times an odd row costs no register."""
+        offset = self.rows[i]
+        if self.tile.a_rows == STRIDE and i:
+            power = (i // _odd_part(i)).bit_length() - 1
+            offset = self.f.value(f"shl i64 {offset}, {power}") if power else offset
+        return self.f.at(column, offset, "i8") if i or self.tile.a_rows == TABLE else column
+
+    def pack(self, row, b) -> None:
+        f, tile = self.f, self.tile
+        ahead = f.at(row, f.multiply("%b_row", PREFETCH_ROWS), tile.element)
+        here = f.load("ptr", self.packed)
+        for v, value in enumerate(b):
+            f.prefetch(f.at(ahead, v * self.width, tile.element))
+            f.vector_store(self.vector, value, f.at(here, v * self.width, tile.element))
+        f.store("ptr", f.at(here, "%packed_row", tile.element), self.packed)
+
+
+def _odd_part(i: int) -> int:
+    return i // (i & -i) if i else 0

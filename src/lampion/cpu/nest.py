@@ -1,0 +1,224 @@
+"""How a loop is run: which axis the vectors lie along, in which order, in which pieces.
+
+    inner lanes   a vector lies along a row; rows come one after another
+    outer lanes   a vector lies across rows, one lane for each; sums down the columns of a matrix
+
+A `Nest` is a `kernel.Loop` brought into the one form that the text is written from: axes of length
+1 dropped, axes sorted by how far their steps reach in memory and joined where possible, the lanes
+last among their axes. Elementwise loops have an empty row notion: their longest-striding axes
+become the rows, the last axis the row, and a long row is cut into pieces.
+
+Pieces depend on the shape alone, never on the number of threads: so do the bits of the results.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from ..kernel import Compute, Load, Loop, Phase, Reduce, Statement, Store
+
+PIECE = 16384  # elements of a row that one job of an elementwise loop does
+GATHER = 8  # what a vector of elements that do not lie side by side costs, in instructions
+FOLD = 8  # what combining the elements of a vector costs
+
+
+class Clip(NamedTuple):
+    """The last piece of an axis that was cut is shorter.
+
+    Attributes:
+        piece: the outer axis that counts pieces.
+        axis: the inner axis that runs over one piece.
+        total: the length before the cut.
+    """
+
+    piece: int
+    axis: int
+    total: int
+
+
+class Nest(NamedTuple):
+    """A loop in the form that is written as text."""
+
+    loop: Loop
+    lanes_outer: bool
+    clip: Clip | None = None
+
+
+def accesses(loop: Loop) -> list[Load | Store]:
+    """Return the loads and stores of a loop."""
+    return [s for _, _, s in loop.statements() if isinstance(s, (Load, Store))]
+
+
+def mapped(loop: Loop, change: Callable[[Statement], Statement]) -> tuple[Phase, ...]:
+    """Return the phases with every statement changed."""
+    return tuple(Phase(tuple(map(change, p.inner)), tuple(map(change, p.after)))
+                 for p in loop.phases)
+
+
+def is_flat(loop: Loop) -> bool:
+    """Whether every element stands for itself."""
+    return len(loop.phases) == 1 and not loop.phases[0].after and not any(
+        isinstance(s, Reduce) for s in loop.phases[0].inner)
+
+
+def nest(loop: Loop, lanes: int) -> Nest:
+    """Bring a loop into the form that is written as text.
+
+    Args:
+        lanes: elements of a vector.
+    """
+    if is_flat(loop):
+        return _flat(loop, lanes)
+    loop = _sorted(_emptied(_dropped(loop)))
+    loop = _joined(loop)
+    return _with_lanes(loop, lanes)
+
+
+# --- axes ------------------------------------------------------------------------------------
+
+
+def _with_axes(loop: Loop, outer: Iterable[int], inner: Iterable[int]) -> Loop:
+    """The loop with these axes, given by their numbers (outer ones first)."""
+    outer, inner = tuple(outer), tuple(inner)
+    lengths = loop.outer + loop.inner
+    order = outer + inner
+
+    def change(s: Statement) -> Statement:
+        if isinstance(s, (Load, Store)):
+            return s._replace(strides=tuple(s.strides[k] for k in order))
+        return s
+
+    return loop._replace(outer=tuple(lengths[k] for k in outer),
+                         inner=tuple(lengths[k] for k in inner), phases=mapped(loop, change))
+
+
+def _dropped(loop: Loop) -> Loop:
+    """Without axes of length 1."""
+    lengths, first = loop.outer + loop.inner, len(loop.outer)
+    return _with_axes(loop, (k for k in range(first) if lengths[k] != 1),
+                      (k for k in range(first, len(lengths)) if lengths[k] != 1))
+
+
+def _emptied(loop: Loop) -> Loop:
+    """Rows without elements as one axis of length 0; rows of one element as one of length 1."""
+    if loop.inner and loop.width:
+        return loop
+    first = len(loop.outer)
+
+    def change(s: Statement, last: int) -> Statement:
+        if isinstance(s, (Load, Store)):
+            return s._replace(strides=(*s.strides[:first], last))
+        return s
+
+    # An element that is stored needs a step, even where there is but one.
+    phases = tuple(
+        Phase(tuple(change(s, int(isinstance(s, Store))) for s in p.inner),
+              tuple(change(s, 0) for s in p.after)) for p in loop.phases)
+    return loop._replace(inner=(loop.width,), phases=phases)
+
+
+def _sorted(loop: Loop) -> Loop:
+    """The axes with the longest steps first."""
+    rows = [s.strides for s in accesses(loop)]
+
+    def reach(axis: int) -> int:
+        return sum(abs(strides[axis]) for strides in rows)
+
+    first = len(loop.outer)
+    return _with_axes(
+        loop, sorted(range(first), key=reach, reverse=True),
+        sorted(range(first, first + len(loop.inner)), key=reach, reverse=True))
+
+
+def _joined(loop: Loop) -> Loop:
+    """Neighbouring axes joined where every access allows it."""
+    lengths, first = list(loop.outer + loop.inner), len(loop.outer)
+    rows = [s.strides for s in accesses(loop)]
+    outer: list[int] = []
+    inner: list[int] = []
+    for k in range(len(lengths)):
+        group = outer if k < first else inner
+        if group and all(r[group[-1]] == r[k] * lengths[k] for r in rows):
+            lengths[k] *= lengths[group[-1]]
+            group[-1] = k
+        else:
+            group.append(k)
+    joined = _with_axes(loop, outer, inner)
+    return joined._replace(outer=tuple(lengths[k] for k in outer),
+                           inner=tuple(lengths[k] for k in inner))
+
+
+# --- loops of elements that stand for themselves -----------------------------------------------
+
+
+def _flat(loop: Loop, lanes: int) -> Nest:
+    loop = loop._replace(outer=loop.outer + loop.inner, inner=())
+    loop = _joined(_sorted(_dropped(loop)))
+    rank = len(loop.outer)
+    if rank == 0:
+        # A single number: a row of one element, written side by side.
+        loop = loop._replace(inner=(1,), phases=mapped(loop, lambda s: s._replace(strides=(1,)) if (
+            isinstance(s, Store)) else s._replace(strides=(0,)) if isinstance(s, Load) else s))
+    else:
+        last = min(range(rank), key=lambda k: (_lane_cost(loop, k, lanes), -k))
+        loop = _with_axes(loop, (k for k in range(rank) if k != last), (last,))
+    return _cut(loop)
+
+
+def _cut(loop: Loop) -> Nest:
+    """Cut long rows into pieces; a loop without outer axes always gets one, for a single form."""
+    (length,) = loop.inner
+    if loop.outer and length < 2 * PIECE:
+        return Nest(loop, False)
+
+    def change(s: Statement) -> Statement:
+        if isinstance(s, (Load, Store)):
+            return s._replace(strides=(*s.strides[:-1], s.strides[-1] * PIECE, s.strides[-1]))
+        return s
+
+    cut = loop._replace(outer=(*loop.outer, -(-length // PIECE)), inner=(PIECE,),
+                        phases=mapped(loop, change))
+    return Nest(cut, False, Clip(len(loop.outer), 0, length))
+
+
+# --- lanes -------------------------------------------------------------------------------------
+
+
+def _elements(loop: Loop) -> list[Load | Store]:
+    """The loads and stores that differ along the row."""
+    first = len(loop.outer)
+    return [s for phase in loop.phases for s in phase.inner
+            if isinstance(s, (Load, Store)) and (any(s.strides[first:]) or is_flat(loop))]
+
+
+def _lane_cost(loop: Loop, axis: int, lanes: int) -> float:
+    """Roughly how many instructions an element costs with lanes along that axis."""
+    length = (loop.outer + loop.inner)[axis]
+    vectors = -(-length // lanes)
+    if not vectors:
+        return 0.0
+    work = sum(isinstance(s, (Compute, Reduce)) for p in loop.phases for s in p.inner)
+    for s in _elements(loop):
+        work += 1 if s.strides[axis] in (0, 1) else GATHER
+    return work * vectors / length
+
+
+def _with_lanes(loop: Loop, lanes: int) -> Nest:
+    first, count = len(loop.outer), len(loop.outer) + len(loop.inner)
+    inner = min(range(first, count), key=lambda k: (_lane_cost(loop, k, lanes), -k))
+    folds = sum(isinstance(s, Reduce) for p in loop.phases for s in p.inner) * FOLD
+    inner_cost = _lane_cost(loop, inner, lanes) + folds / max(loop.width, 1)
+    if first:
+        outer = min(range(first), key=lambda k: (_lane_cost(loop, k, lanes), -k))
+        if _lane_cost(loop, outer, lanes) < inner_cost:
+            order = [*(k for k in range(first) if k != outer), outer]
+            return Nest(_with_axes(loop, order, range(first, count)), True)
+    order = [*(k for k in range(first, count) if k != inner), inner]
+    return Nest(_with_axes(loop, range(first), order), False)
+
+
+def jobs_of(nest_: Nest, unit: int) -> int:
+    """How many rows (or blocks of columns) `unit` make one job."""
+    return max(1, math.ceil(unit / max(nest_.loop.width, 1)))
