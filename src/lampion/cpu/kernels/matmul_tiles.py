@@ -23,7 +23,6 @@ from ..target import Target
 
 # Where the addresses of A, B come from: a stride, or a table with one offset for each k or row.
 STRIDE, TABLE = "stride", "table"
-UNROLL = 4
 PREFETCH_ROWS = 12  # how many rows of B ahead of the arithmetic a packing tile asks for
 
 ARGUMENTS = ("ptr %a", "i64 %a_row", "i64 %a_column", "ptr %b", "i64 %b_row", "ptr %c", "i64 %c_row",
@@ -68,12 +67,10 @@ def tile_text(tile: Tile, target: Target) -> str:
     masks = [None] * (tile.vectors - 1) + [mask]
     step = _Step(f, tile, vector, width, sums, masks)
 
-    whole = f.value("and i64 %k, -" + str(UNROLL))
-    with f.loop(0, whole, UNROLL) as k:
-        for offset in range(UNROLL):
-            step.write(k, offset)
-    with f.loop(whole, "%k") as k:
-        step.write(k, 0)
+    # One step a round: LLVM would mix the steps of an unrolled loop and run out of registers, and
+    # the few instructions of the loop itself hide behind the arithmetic.
+    with f.loop(0, "%k") as k:
+        step.write(k)
 
     for i in range(tile.rows):
         for v in range(tile.vectors):
@@ -89,11 +86,7 @@ def tile_text(tile: Tile, target: Target) -> str:
 
 
 class _Step:
-    """Writes what a tile does for one k.
-
-    The addresses of A and B move on from step to step, and LLVM is kept from seeing how: it would
-    work out all addresses of an unrolled loop ahead and run out of registers.
-    """
+    """Writes what a tile does for one k; the addresses of A and B move on from step to step."""
 
     def __init__(self, f: Function, tile: Tile, vector: str, width: int, sums, masks):
         self.f, self.tile, self.vector, self.width = f, tile, vector, width
@@ -113,22 +106,20 @@ class _Step:
                        for name, how in (("a_column", tile.a_columns), ("b_row", tile.b_rows))
                        if how == TABLE}
 
-    def move(self, name: str, variable: str, k, offset: int) -> str:
-        """Return the address of step k + offset in A or B."""
+    def move(self, name: str, variable: str, k: str) -> str:
+        """Return the address of step k in A or B."""
         f = self.f
         if name in self.tables:
-            place = f.at(f.at(self.tables[name], k, "i64"), offset, "i64")
+            place = f.at(self.tables[name], k, "i64")
             return f.at("%" + name[0], f.load("i64", place), self.tile.element)
         here = f.load("ptr", variable)
-        f.store("ptr", f.hide(f.at(here, f"%{name}", self.tile.element)), variable)
+        f.store("ptr", f.at(here, f"%{name}", self.tile.element), variable)
         return here
 
-    def write(self, k, offset: int) -> None:
+    def write(self, k: str) -> None:
         f, tile, vector = self.f, self.tile, self.vector
-        # Steps stay apart: mixed, they need more registers than there are.
-        f.fence()
-        row = self.move("b_row", self.b, k, offset)
-        column = self.move("a_column", self.a, k, offset)
+        row = self.move("b_row", self.b, k)
+        column = self.move("a_column", self.a, k)
         b = [f.vector_load(vector, f.at(row, v * self.width, tile.element), self.masks[v])
              for v in range(tile.vectors)]
         if tile.packing:
