@@ -11,51 +11,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loop_oracle import run_loop
 
 from lampion import dtypes, interpret, ir, ops
 from lampion.ir import Graph, Value, registry
-from lampion.kernel import Compute, Load, Loop, Reduce, Store
 from lampion.passes.access import access
 from lampion.passes.fuse import Fusion, fusible
 from lampion.passes.lower import join_axes, lower
 from lampion.passes.simplify import simplify
 
 assert ops  # fills the registry
-
-
-def strided(array, loop, statement):
-    """A window on the memory of an array, of the loop's whole shape."""
-    shape = loop.outer + loop.inner
-    flat = array.reshape(-1)
-    if not flat.size:
-        return np.zeros(shape, array.dtype)
-    bytes_ = [s * array.itemsize for s in statement.strides]
-    return np.lib.stride_tricks.as_strided(flat[statement.offset:], shape, bytes_)
-
-
-def run_loop(loop: Loop, buffers: list[np.ndarray]) -> None:
-    """Run a loop on arrays, one statement at a time."""
-    results = []
-    inner_axes = tuple(range(len(loop.outer), len(loop.outer) + len(loop.inner)))
-    for _, inside, statement in loop.statements():
-        if isinstance(statement, Load):
-            results.append(strided(buffers[statement.buffer], loop, statement))
-        elif isinstance(statement, Compute):
-            operands = [results[k] for k in statement.operands]
-            made = statement.op.meaning(np, *operands, **dict(statement.settings))
-            results.append(np.asarray(made))
-        elif isinstance(statement, Reduce):
-            shape = loop.outer + loop.inner
-            operand = np.broadcast_to(results[statement.operand], shape)
-            results.append(statement.op.meaning(np, operand, axes=inner_axes))
-        elif isinstance(statement, Store):
-            target = strided(buffers[statement.buffer], loop, statement)
-            value = np.broadcast_to(results[statement.operand], target.shape)
-            if inside:
-                target[...] = value
-            else:
-                first = (slice(None),) * len(loop.outer) + (0,) * len(loop.inner)
-                target[first] = value[first]
 
 
 def run_fused(graph: Graph) -> list[np.ndarray]:

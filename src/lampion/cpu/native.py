@@ -14,7 +14,7 @@ from .. import ir, kernel
 from . import loop_text, steps
 from .kernels import PROVIDERS
 from .loop_form import Form, form_of
-from .nest import nest
+from .nest import is_flat, nest
 from .target import Target, host
 
 
@@ -29,10 +29,10 @@ def plan_loop(loop: kernel.Loop, target: Target | None = None) -> steps.Plan | N
 
 @functools.lru_cache(maxsize=4096)
 def _plan_loop(loop: kernel.Loop, target: Target) -> steps.Plan | None:
+    if not loop.rows or (is_flat(loop) and not loop.width):
+        return steps.Plan((), 0)
     lanes = loop_text.lanes_of(loop, target)
     form, slots, jobs = form_of(nest(loop, lanes), loop_text.VECTORS * lanes)
-    if not jobs:
-        return steps.Plan((), 0)
     return steps.Plan((steps.Step(kernel_of(form, lanes, target), jobs, slots),), 0)
 
 

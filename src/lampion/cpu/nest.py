@@ -107,15 +107,16 @@ def _emptied(loop: Loop) -> Loop:
         return loop
     first = len(loop.outer)
 
-    def change(s: Statement, last: int) -> Statement:
-        if isinstance(s, (Load, Store)):
-            return s._replace(strides=(*s.strides[:first], last))
-        return s
+    def change(s: Statement, inside: bool) -> Statement:
+        if not isinstance(s, (Load, Store)):
+            return s
+        # What differs along the row keeps a step, even where there is but one element or none.
+        differs = inside and (isinstance(s, Store) or any(s.strides[first:]))
+        return s._replace(strides=(*s.strides[:first], int(differs)))
 
-    # An element that is stored needs a step, even where there is but one.
     phases = tuple(
-        Phase(tuple(change(s, int(isinstance(s, Store))) for s in p.inner),
-              tuple(change(s, 0) for s in p.after)) for p in loop.phases)
+        Phase(tuple(change(s, True) for s in p.inner), tuple(change(s, False) for s in p.after))
+        for p in loop.phases)
     return loop._replace(inner=(loop.width,), phases=phases)
 
 
