@@ -86,7 +86,9 @@ class Fusion:
         for operand in value.inputs:
             reach |= self._reach[operand.order]
         if not fusible(value):
-            self._use(value.inputs, None)
+            # Who reads through a move decides; a move that needs a copy is a reader itself.
+            if value.op.name not in _MOVES or self.access(value).source is value:
+                self._use(value.inputs, None)
             self._reach[value.order] = reach
             return
         willing = [g for g in self._candidates(value) if self._may_join(g, value)]
