@@ -177,7 +177,7 @@ def _fingerprint() -> bytes:
     binding = llvm()
     parts = [__version__, sys.modules["llvmlite"].__version__, str(binding.llvm_version_info),
              binding.get_process_triple(), str(FUNCTION_PASSES), str(CODEGEN_LEVEL)]
-    sources = [*sorted(room.glob("*.py")), *sorted((room.parent / "ops").glob("*.py"))]
+    sources = [*sorted(room.rglob("*.py")), *sorted((room.parent / "ops").glob("*.py"))]
     return cache.digest(*(part.encode() for part in parts),
                         *(path.read_bytes() for path in sources))
 

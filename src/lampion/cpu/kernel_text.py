@@ -218,12 +218,12 @@ class Function:
         """Read a slot of a kernel's table of arguments."""
         return self.load(kind, self.at("%args", int(index), "i64"), 8)
 
-    def variable(self, kind: str, start: Whole | None = None) -> str:
+    def variable(self, kind: str, start: Whole | None = None, align: int | None = None) -> str:
         """Make a place that `load` and `store` use; LLVM turns it into a register."""
         name = f"%{self.fresh()}"
         self._variables.append(f"  {name} = alloca {kind}, align 64")
         if start is not None:
-            self.store(kind, start, name)
+            self.store(kind, start, name, align)
         return name
 
     def prefetch(self, pointer: str, write: bool = False) -> None:
@@ -326,7 +326,8 @@ class Function:
 
 def size_of(kind: str) -> int:
     """Return the size of a scalar type in bytes."""
-    return {"float": 4, "double": 8, "ptr": 8, "i64": 8, "i32": 4, "i16": 2, "i8": 1}[kind]
+    return {"float": 4, "double": 8, "ptr": 8, "i64": 8, "i32": 4, "i16": 2, "i8": 1, "i1": 1,
+            "half": 2}[kind]
 
 
 def overload(kind: str) -> str:

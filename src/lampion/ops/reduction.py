@@ -93,7 +93,7 @@ cumsum = opaque(
     result=lambda x, axis, exclusive, reverse: x.type,
     grad=lambda g, y, x, axis, exclusive, reverse: (
         cumsum(g, axis=axis, exclusive=exclusive, reverse=not reverse),),
-    kernel="cumulative", samples=_cumulative_samples)
+    kernel="cumsum", samples=_cumulative_samples)
 
 
 def _cumprod_grad(g, y, x, axis, exclusive, reverse):
@@ -116,7 +116,7 @@ cumprod = opaque(
     meaning=lambda xp, x, axis, exclusive, reverse: _accumulate(
         xp, xp.cumprod, x, axis, exclusive, reverse, 1),
     result=lambda x, axis, exclusive, reverse: x.type,
-    grad=_cumprod_grad, kernel="cumulative", samples=_cumulative_samples)
+    grad=_cumprod_grad, kernel="cumprod", samples=_cumulative_samples)
 
 
 def _axis_removed(x: Value, axis: int) -> Type:
@@ -126,13 +126,13 @@ def _axis_removed(x: Value, axis: int) -> Type:
 argmax = opaque(
     "argmax", "Position of the first largest element along an axis; NaN counts as largest.",
     meaning=lambda xp, x, axis: xp.expand_dims(xp.argmax(x, axis=axis), axis),
-    result=_axis_removed, grad=zero, kernel="argextreme",
+    result=_axis_removed, grad=zero, kernel="argmax",
     samples=((((3, 4),), {"axis": 1}),))
 
 argmin = opaque(
     "argmin", "Position of the first smallest element along an axis; NaN counts as smallest.",
     meaning=lambda xp, x, axis: xp.expand_dims(xp.argmin(x, axis=axis), axis),
-    result=_axis_removed, grad=zero, kernel="argextreme",
+    result=_axis_removed, grad=zero, kernel="argmin",
     samples=((((3, 4),), {"axis": 0}),))
 
 
@@ -164,4 +164,4 @@ def _cummax_meaning(xp, x, axis):
 cummax_index = opaque(
     "cummax_index", "Position of the largest element so far; the later one of equals.",
     meaning=_cummax_meaning, result=lambda x, axis: Type(x.shape, int64),
-    grad=zero, kernel="cumulative", samples=((((3, 4),), {"axis": 1}),))
+    grad=zero, kernel="cummax_index", samples=((((3, 4),), {"axis": 1}),))

@@ -15,10 +15,19 @@ from typing import Any
 from ...ir import Type
 from ..steps import Operand, Plan
 from ..target import Target
-from . import matmul
+from . import copies, indexing, matmul
 
 Provider = Callable[[tuple[Operand, ...], Type, Mapping[str, Any], Target], Plan | None]
 
 PROVIDERS: dict[str, Provider] = {
+    "checked_index": indexing.checked_index,
+    "concat": copies.concat,
+    "gather": indexing.gather,
     "matmul": matmul.provide,
+    "put": indexing.put,
+    "put_add": indexing.put_add,
+    "scatter": indexing.scatter,
+    "scatter_add": indexing.scatter_add,
+    "slice_put": copies.slice_put,
+    "take": indexing.take,
 }
