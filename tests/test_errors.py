@@ -144,10 +144,10 @@ SHAPES = {
         """
         nn.LayerNorm(16)(torch.ones(2, 8))  #!
         """, RuntimeError, ["16", "2x8"]),
-    "LSTM": Mistake(
+    "GroupNorm": Mistake(
         """
-        nn.LSTM(10, 20)(torch.ones(5, 3, 8))  #!
-        """, RuntimeError, ["10", "8"]),
+        nn.GroupNorm(4, 8)(torch.ones(2, 6, 5))  #!
+        """, RuntimeError, ["2x6x5", "6 channels", "num_groups=4"]),
     "BatchNorm with one value per channel": Mistake(
         """
         model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))

@@ -19,9 +19,9 @@ MODULES = sorted(
     for module in pkgutil.walk_packages(lampion.__path__, "lampion.")
     if not module.name.endswith("__main__")
 )
-# Needed only by what is not used at import: the engine, checkpoints, extras, servers, tests.
+# Needed only by what is not used at import: the engine, extras, servers, tests.
 HEAVY = (
-    "llvmlite safetensors PIL matplotlib jax torch scipy pandas "
+    "llvmlite PIL matplotlib jax torch scipy pandas "
     "http.server multiprocessing.pool sqlite3 tkinter unittest"
 ).split()
 

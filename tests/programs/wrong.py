@@ -1,13 +1,13 @@
 """PyTorch made wrong on purpose, one mistake at a time: the comparison must notice each.
 
-A mistake replaces methods of `torch.Tensor` while the library under test runs; PyTorch's own run
-is done by then. `MISTAKES` maps a name to the methods it replaces.
+A mistake replaces methods while the library under test runs; PyTorch's own run is done by then.
+`MISTAKES` maps a name to the methods it replaces.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 Methods = dict[str, Callable[..., Any]]
@@ -23,7 +23,7 @@ def wrong_gradient(torch: Any) -> Methods:
             result.register_hook(lambda grad: right(grad, 2))
         return result
 
-    return {"__mul__": mul}
+    return {"mul": mul}
 
 
 def view_copies(torch: Any) -> Methods:
@@ -145,19 +145,19 @@ MISTAKES: dict[str, Callable[[Any], Methods]] = {
 }
 
 
-@contextmanager
-def mistaken(torch: Any, name: str) -> Iterator[None]:
-    """Make PyTorch wrong in one way for a while."""
+def mistaken(torch: Any, name: str) -> AbstractContextManager[Any]:
+    """Make PyTorch wrong in one way for a while.
+
+    Calls are intercepted: the class itself stays as it is, since Python cannot undo the setting of
+    `__getitem__` on a class written in C (PyTorch would take scalars for sequences from then on).
+    """
     methods = MISTAKES[name](torch)
-    before = {method: getattr(torch.Tensor, method) for method in methods}
-    inherited = {method for method in methods if method not in vars(torch.Tensor)}
-    try:
-        for method, replacement in methods.items():
-            setattr(torch.Tensor, method, replacement)
-        yield
-    finally:
-        for method, original in before.items():
-            if method in inherited:
-                delattr(torch.Tensor, method)
-            else:
-                setattr(torch.Tensor, method, original)
+
+    class Mistaken(torch.overrides.TorchFunctionMode):  # type: ignore[misc, name-defined]
+        def __torch_function__(
+            self, function: Any, types: Any, arguments: Any = (), settings: Any = None,
+        ) -> Any:
+            replaced = methods.get(function.__name__, function)
+            return replaced(*arguments, **(settings or {}))
+
+    return Mistaken()

@@ -134,7 +134,7 @@ _state: dict[str, Any] = {"pool": None, "closed": False}
 _creating = threading.Lock()
 
 
-def run(address: int, args: int, jobs: int) -> None:
+def run(address: int, args: int, jobs: int, *, _state: dict[str, Any] = _state) -> None:
     """Do jobs 0..jobs of a kernel on `lampion.get_num_threads()` threads.
 
     Args:
@@ -142,7 +142,9 @@ def run(address: int, args: int, jobs: int) -> None:
         args: the address of the kernel's table of arguments.
         jobs: the number of jobs, each worth some microseconds at least.
     """
-    prepare().run(address, args, jobs)
+    # `_state` is bound to the function: destructors may run when modules have lost their names.
+    pool = _state["pool"] if _state["closed"] and _state["pool"] else prepare()
+    pool.run(address, args, jobs)
 
 
 def prepare() -> Pool:

@@ -5,8 +5,8 @@
                and, under "__metadata__", strings of the writer's choice
     the rest   the elements, little-endian, without holes or overlaps
 
-The package safetensors writes the format, and reads and checks it. It is loaded by the first save
-or load. What is done here is what it cannot do:
+The package safetensors writes the format, and reads and checks it (importing it takes a
+millisecond). What is done here is what it cannot do:
 
 - its `serialize_file` puts a file of its own in the place of ours, with other rights and not
   forced to the disk, so `serialize` gives the bytes and `files.replacing` writes them;
@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
+import safetensors
 
 from lampion.errors import FileFormatError, UnsupportedError
 
@@ -44,8 +45,6 @@ Stored = tuple[str, np.ndarray]  # kind, elements
 
 def write(file: BinaryIO, tensors: Mapping[str, Stored], metadata: Mapping[str, str]) -> None:
     """Write arrays; those with larger elements are put first, so that all are aligned."""
-    import safetensors
-
     # The package is given addresses: `arrays` keeps the memory at them.
     arrays = {name: np.asarray(array, KINDS[kind], order="C")
               for name, (kind, array) in tensors.items()}
@@ -78,8 +77,6 @@ def read(file: BinaryIO, start: bytes, source: str) -> tuple[dict[str, Stored], 
     Raises:
         FileFormatError: the file is cut off, damaged, or of another format.
     """
-    import safetensors
-
     size = 8 + int.from_bytes(start[:8], "little")
     if size > 8 + LARGEST_HEADER:
         _damaged(source, f"it announces a header of {size - 8} bytes")
