@@ -15,13 +15,16 @@ from typing import Any
 from ...ir import Type
 from ..steps import Operand, Plan
 from ..target import Target
-from . import copies, indexing, matmul
+from . import convolution, copies, indexing, matmul
 
 Provider = Callable[[tuple[Operand, ...], Type, Mapping[str, Any], Target], Plan | None]
 
 PROVIDERS: dict[str, Provider] = {
     "checked_index": indexing.checked_index,
     "concat": copies.concat,
+    "convolution": convolution.provide_forward,
+    "convolution_input": convolution.provide_input,
+    "convolution_weight": convolution.provide_weight,
     "gather": indexing.gather,
     "matmul": matmul.provide,
     "put": indexing.put,

@@ -1,0 +1,104 @@
+"""Plans of a convolution's gradient for its weight, with output channels in the lanes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .. import regions
+from ..kernel_text import size_of
+from ..steps import SCRATCH, Place, Plan, Step, Table
+from ..steps import Slot as Argument
+from ..target import Target
+from .convolution_copies import margin, pad, put, turn
+from .convolution_lanes import BLOCK, JOBS, bands_of, box_slots, moves
+from .convolution_shapes import Shape, extent, pitch, places, taps
+from .convolution_tiles import Tile, most_rows
+from .convolution_weight_driver import Slot, SumSlot, adder, driver
+
+MOST_SUMS = 16 * 1024 * 1024  # bytes of the sums of all blocks
+
+
+def weight_plan(shape: Shape, operands: tuple[Place, Place, Place], element: str,
+                target: Target) -> Plan:
+    """Return how to compute the gradient; the operands are input, gradient and result."""
+    itemsize = size_of(element)
+    width = target.lanes(itemsize)
+    vectors = min(2, -(-shape.outputs // width))
+    panel = width * vectors
+    panels = -(-shape.outputs // panel)
+    lengths, bands = bands_of(shape, itemsize, panel, 1)
+    part = extent(shape.phases, lengths)
+    distances = pitch(part.sizes, shape.inputs)
+    pixels = math.prod(lengths)
+    image = (distances.image + pixels * panel) * itemsize
+    # Few pixels at a time would read and write the sums too often.
+    together = 1 if bands > 1 else max(1, min(shape.images, BLOCK // image, -(-512 // pixels)))
+    count = shape.inputs * shape.taps
+    rows = _tile_rows(count, most_rows(vectors, target))
+    sums_job = (count + 1) * panel + margin(target, element, panel)
+    units = max(1, -(-shape.images // together) * bands)
+    across = shape.groups * panels
+    blocks = min(-(-JOBS // across), units, max(1, MOST_SUMS // (across * sums_job * itemsize)))
+    block = -(-units // blocks)
+    blocks = -(-units // block)
+    jobs = blocks * across
+    places_ = regions.count(jobs)
+    box = -(-(distances.image * together + margin(target, element, 1)) // 16) * 16
+    turned = pixels * together * panel + margin(target, element, panel)
+    region = -(-(box + turned) // 16) * 16 + 16
+    total = -(-jobs * sums_job // 16) * 16
+    tail = -(-(shape.outputs - (panels - 1) * panel) // width)
+    row_table, step_table = _tables(shape, lengths, together, rows, panel, itemsize)
+    slots: dict[int, Argument] = {
+        Slot.SOURCE: operands[0], Slot.GRADIENT: operands[1], Slot.SUMS: Place(SCRATCH),
+        Slot.SCRATCH: Place(SCRATCH, total * itemsize), Slot.ROWS: Table(row_table),
+        Slot.STEPS: Table(step_table), Slot.BUSY: 0, Slot.REGIONS: places_, Slot.REGION: region,
+        Slot.TURNED: box, Slot.IMAGES: shape.images, Slot.TOGETHER: together, Slot.BANDS: bands,
+        Slot.GROUPS: shape.groups, Slot.PANELS: panels, Slot.UNITS: units, Slot.BLOCK: block,
+        Slot.SOURCE_IMAGE: shape.groups * shape.inputs * math.prod(shape.source),
+        Slot.SOURCE_GROUP: shape.inputs * math.prod(shape.source),
+        Slot.GRADIENT_IMAGE: shape.groups * shape.outputs * shape.pixels,
+        Slot.GRADIENT_CHANNEL: shape.pixels, Slot.SUMS_JOB: sums_job,
+        Slot.BOX_IMAGE: distances.image, Slot.LANES: shape.outputs, Slot.PANEL: panel,
+        Slot.PIXELS: pixels, Slot.ROW_COUNT: count, Slot.TILE_ROWS: rows,
+        **moves(shape, lengths, bands, Slot.BAND_DEPTH, Slot.LAST_PIXELS),
+        **box_slots(Slot.BOX, shape, part, distances), Slot.PAD: pad(element, target),
+        Slot.TURN: turn(element, target), Slot.TILE: Tile(element, rows, vectors).kernel(target),
+        Slot.LAST_TILE: Tile(element, rows, tail).kernel(target),
+    }
+    add: dict[int, Argument] = {
+        SumSlot.SUMS: Place(SCRATCH), SumSlot.RESULT: operands[2], SumSlot.GROUPS: shape.groups,
+        SumSlot.PANELS: panels, SumSlot.SUMS_JOB: sums_job, SumSlot.BLOCKS: blocks,
+        SumSlot.LANES: shape.outputs, SumSlot.PANEL: panel, SumSlot.ROW_COUNT: count,
+        SumSlot.PUT: put(element, target),
+    }
+    steps = (Step(driver(element, target), jobs, tuple(slots[k] for k in range(len(slots)))),
+             Step(adder(element, target), across, tuple(add[k] for k in range(len(add)))))
+    return Plan(steps, (total + places_ * region) * itemsize)
+
+
+def _tile_rows(count: int, most: int) -> int:
+    """Return the height of tiles that leaves the fewest rows unused."""
+    return min(range(max(1, most // 2), most + 1), key=lambda rows: -(-count // rows) * (rows + 1))
+
+
+def _tables(shape: Shape, lengths: tuple[int, ...], together: int, rows: int, panel: int,
+            itemsize: int) -> tuple[np.ndarray, np.ndarray]:
+    part = extent(shape.phases, lengths)
+    distances = pitch(part.sizes, shape.inputs)
+    phase = tuple(axis[0] for axis in shape.phases)
+    steps = (distances.plane, distances.row, 1)
+    offset, _ = taps(phase, part.first, steps, shape.kernel)
+    a = (np.arange(shape.inputs)[:, None] * distances.channel + offset[None, :]).reshape(-1)
+    c = np.arange(len(a))
+    # Tiles are whole: rows that do not exist read the last one and are put beside the sums.
+    extra = -len(a) % rows
+    a = np.concatenate([a, np.repeat(a[-1:], extra)]) * itemsize
+    c = np.concatenate([c, np.full(extra, len(c))]) * panel * itemsize
+    pixels = places(phase, lengths, steps)
+    read = (np.arange(together)[:, None] * distances.image + pixels[None, :]).reshape(-1)
+    used = np.arange(len(read)) * panel
+    return (np.stack([a, c], 1).astype(np.int64),
+            (np.stack([read, used], 1) * itemsize).astype(np.int32))
