@@ -239,5 +239,7 @@ def bands_of(shape: Shape, itemsize: int, panel: int, jobs: int) -> tuple[tuple[
             shape.images * -(-length // count) < jobs and size(count) > BLOCK // 8)):
         count = max(step, whole(count // 2, step))
     bands = -(-length // count)
+    if bands == 1:
+        return shape.result, 1
     even = whole(whole(length, bands) // bands, step)
     return shape.result[:axis] + (even,) + shape.result[axis + 1:], -(-length // even)

@@ -4,7 +4,7 @@
     C[rows[i].c] (+)= sum over j below count of A[rows[i].a + steps[j].a] * B[steps[j].b]
 
 for each row i of the tile: one number of A times vectors of B. Offsets are in bytes and come at run
-time, so one kernel serves any kernel size, stride, dilation and padding, and all three products of a
+time, so one kernel serves any size, stride, dilation and padding, and all three products of a
 convolution: in the forward pass rows are pixels and steps are taps, in the gradient of the weight
 the other way round. Nothing is copied once for each tap, as a matrix of windows would need.
 """
