@@ -53,7 +53,7 @@ def cases(op):
 
 def claimed(op):
     """The element types an op accepts."""
-    if op.name == "random_bits":
+    if op.name in ("random_bits", "random_uniform"):
         return (dtypes.int64,)
     if op.lower.get("floating") or op.name == "norm2":
         return FLOATS

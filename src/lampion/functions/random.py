@@ -156,12 +156,16 @@ def fork_rng(devices: Any = None, enabled: bool = True):
 # --- bits to distributions ---------------------------------------------------------------------
 
 
-def _bits(shape: tuple[int, ...], generator: Generator | None) -> Value:
-    """32 random bits for each element."""
+def _key(shape: tuple[int, ...], generator: Generator | None) -> Value:
+    """Where in its sequence the generator takes a number for each element."""
     count = math.prod(shape)
     start = (generator or current_generator()).advance(-(-count // 4))
-    key = ir.leaf(np.array(start, np.uint64).view(np.int64), dtypes.int64)
-    return ops.random.random_bits(key, shape=shape)
+    return ir.leaf(np.array(start, np.uint64).view(np.int64), dtypes.int64)
+
+
+def _bits(shape: tuple[int, ...], generator: Generator | None) -> Value:
+    """32 random bits for each element."""
+    return ops.random.random_bits(_key(shape, generator), shape=shape)
 
 
 def _uniform(shape, dtype: DType, generator) -> Value:
@@ -173,8 +177,8 @@ def _uniform(shape, dtype: DType, generator) -> Value:
             whole = high * (1 << 26) + low
             return registry["cast"](whole, dtype=dtype) * 2.0**-53
         digits = {dtypes.float32: 24, dtypes.float16: 11, dtypes.bfloat16: 8}[dtype]
-        return registry["cast"](_keep(_bits(shape, generator), 32 - digits),
-                                dtype=dtype) * 2.0**-digits
+        drawn = ops.random.random_uniform(_key(shape, generator), shape=shape, digits=digits)
+        return drawn if dtype is dtypes.float32 else registry["cast"](drawn, dtype=dtype)
 
 
 def _keep(bits: Value, drop: int) -> Value:

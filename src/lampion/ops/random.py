@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from ..dtypes import int64
+from ..dtypes import float32, int64
 from ..ir import NoGradient, Type
 from .define import opaque
 
@@ -43,3 +43,11 @@ random_bits = opaque(
     meaning=_philox, result=lambda key, shape: Type(shape, int64),
     grad=NoGradient("random bits do not depend on anything continuous"), kernel="random_bits",
     samples=((((2,),), {"shape": (3, 3)}),))
+
+random_uniform = opaque(
+    "random_uniform", "Numbers in [0, 1): the upper `digits` (at most 24) of `random_bits`.",
+    meaning=lambda xp, key, shape, digits: (
+        (_philox(xp, key, shape) >> (32 - digits)).astype(xp.float32) * xp.float32(2.0**-digits)),
+    result=lambda key, shape, digits: Type(shape, float32),
+    grad=NoGradient("random numbers do not depend on anything continuous"),
+    kernel="random_uniform", samples=((((2,),), {"shape": (3, 3), "digits": 24}),))

@@ -15,11 +15,13 @@ from typing import Any
 from ...ir import Type
 from ..steps import Operand, Plan
 from ..target import Target
-from . import convolution, copies, indexing, matmul
+from . import convolution, copies, extremes, indexing, matmul, random_bits
 
 Provider = Callable[[tuple[Operand, ...], Type, Mapping[str, Any], Target], Plan | None]
 
 PROVIDERS: dict[str, Provider] = {
+    "argmax": extremes.argmax,
+    "argmin": extremes.argmin,
     "checked_index": indexing.checked_index,
     "concat": copies.concat,
     "convolution": convolution.provide_forward,
@@ -29,6 +31,8 @@ PROVIDERS: dict[str, Provider] = {
     "matmul": matmul.provide,
     "put": indexing.put,
     "put_add": indexing.put_add,
+    "random_bits": random_bits.bits,
+    "random_uniform": random_bits.uniform,
     "scatter": indexing.scatter,
     "scatter_add": indexing.scatter_add,
     "slice_put": copies.slice_put,
