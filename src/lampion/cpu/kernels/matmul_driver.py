@@ -1,28 +1,38 @@
 """The outer loops of matrix products: which tile of C when, and what is copied before.
 
-Jobs are blocks of C: batch by batch, in a batch column by column, in a column row by row. The
-driver takes a run of jobs in one column as one block, so that a copy of B serves all of them; each
-number of C is the same sum in the same order however the jobs are split.
+Jobs are blocks of C: batch by batch, in a batch column by column, in a column row by row. There are
+two drivers with the same table of arguments. The plain one takes A and B as they lie:
+
+    for each job
+        for each column of tiles
+            for each row of tiles               sums run over all of k
+
+The blocked one copies what lies badly for the caches. It takes neighbouring jobs as one block, so
+that a copy serves all of them:
 
     for each run of jobs
-        for each block of k                      sums go on in C
+        for each block of k                     sums go on in C
             copy B if it lies the other way round
-            for each row of tiles                the rows of A stay in the first-level cache
+            for each group of rows
                 copy A if it lies the other way round
-                for each tile                    the first row of tiles copies B as it reads it
+                for each row of tiles           the rows of A stay in the first-level cache
+                    for each tile               the first row of tiles copies B as it reads it
 
-All sizes are slots. Memory for the copies is claimed for the time of a call: there are as many
-regions as threads may come, and a bit in slot BUSY for each.
+Each number of C is the same sum in the same order however the jobs are split. All sizes are slots.
+Memory for the copies is claimed for the time of a call: there are as many regions as threads may
+come, and a bit in slot BUSY for each.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
 
-from ..kernel_text import Module, Whole
+from ..kernel_text import Bit, Module, Whole
 from ..regions import claim, release
 from ..steps import Kernel
 from ..target import Target
+
+MOST_COLUMNS = 512  # of a tile, which begins with zeros from memory
 
 
 class Slot(IntEnum):
@@ -31,153 +41,231 @@ class Slot(IntEnum):
     A = 0
     B = 1
     C = 2
-    SCRATCH = 3
-    START = 4  # what sums begin with, one number a column; 0 for zeros
-    BUSY = 5  # bits of the regions of scratch memory in use
-    REGIONS = 6  # how many there are, at most 63; 0 when nothing is copied
-    REGION = 7  # elements of each
-    M = 8
-    N = 9
-    K = 10
-    A_ROW = 11
-    A_COLUMN = 12
-    B_ROW = 13
-    B_COLUMN = 14
-    C_ROW = 15
-    A_BATCH = 16
-    B_BATCH = 17
+    START = 3  # what sums begin with, one number a column; 0 for zeros
+    M = 4
+    N = 5
+    K = 6
+    A_ROW = 7
+    A_COLUMN = 8
+    B_ROW = 9
+    B_COLUMN = 10
+    B_STEP = 11  # what tiles take for b_row: B_ROW, or B_COLUMN for dot products
+    C_ROW = 12
+    A_OUTER = 13  # strides of the batch axes; C's batches lie one after another
+    A_INNER = 14
+    B_OUTER = 15
+    B_INNER = 16
+    INNER = 17  # length of the inner batch axis
     C_BATCH = 18
     ROWS = 19  # of a block (job), a multiple of TILE_ROWS
     COLUMNS = 20  # of a block, a multiple of TILE_COLUMNS
-    DEPTH = 21  # of a block of k
-    BLOCKS_DOWN = 22
-    BLOCKS_ACROSS = 23
-    TILE_ROWS = 24
-    TILE_COLUMNS = 25
-    LAST = 26  # lanes of the last vector of the last tile across
-    A_ROOM = 27  # where the copy of A begins in a region, in elements
-    PACK_A = 28  # the copying functions, 0 for none
-    PACK_B = 29
-    TILES = 30  # 4 tiles: whole or last across, then the same for the last down
-    PACKING_TILES = 34  # the same for tiles that copy B; 0 for none
+    BLOCKS_DOWN = 21
+    BLOCKS_ACROSS = 22
+    TILE_ROWS = 23
+    TILE_COLUMNS = 24
+    LAST = 25  # lanes of the last vector of the last tile across
+    TILES = 26  # 4 tiles: whole or last across, then the same for the last down
+    # The blocked driver's own:
+    PACKING_TILES = 30  # the same for tiles that copy B; 0 for none
+    PACK_A = 34  # the copying functions, 0 for none
+    PACK_B = 35
+    SCRATCH = 36
+    BUSY = 37  # bits of the regions of scratch memory in use
+    REGIONS = 38  # how many there are, at most 62; 0 when nothing is copied
+    REGION = 39  # elements of each
+    DEPTH = 40  # of a block of k
+    MERGE = 41  # how many columns of blocks may be taken as one
+    GROUP = 42  # rows of A that are copied at a time, a multiple of TILE_ROWS
+    A_ROOM = 43  # where the copy of A begins in a region, in elements
 
 
-def driver(element: str, target: Target) -> Kernel:
+def driver(element: str, blocked: bool, target: Target) -> Kernel:
     """Return the driver's kernel for an element type."""
-    return Kernel(f"matmul driver {element}", lambda: _Driver(element, target).text(), "matmul")
+    kind = "blocked" if blocked else "plain"
+    writer = _Blocked if blocked else _Driver
+    return Kernel(f"matmul {kind} {element}", lambda: writer(element, target).text(), "matmul")
 
 
 class _Driver:
-    """Writes the driver, one loop a method."""
+    """Writes the plain driver, one loop a method."""
 
     def __init__(self, element: str, target: Target):
         self.element = element
         self.module = Module(target)
         self.module.constants.append(
-            f"@zeros = internal constant [512 x {element}] zeroinitializer, align 64")
-        f = self.f = self.module.function("matmul", ["ptr %args", "i64 %begin", "i64 %end"])
-        self.s: dict[Slot, str] = {slot: f.slot(slot) for slot in Slot if slot < Slot.PACK_A}
-        for slot in (Slot.A, Slot.B, Slot.C, Slot.SCRATCH, Slot.START):
-            self.s[slot] = f.pointer(self.s[slot])
+            f"@zeros = internal constant [{MOST_COLUMNS} x {element}] zeroinitializer, align 64")
+        self.f = self.module.function("matmul", ["ptr %args", "i64 %begin", "i64 %end"])
+        self.s = {slot: self.f.slot(slot) for slot in Slot if slot < Slot.TILES}
+        for slot in (Slot.A, Slot.B, Slot.C, Slot.START):
+            self.s[slot] = self.f.pointer(self.s[slot])
 
     def text(self) -> str:
-        """Runs of jobs: all jobs of the call that lie in one column of blocks of one batch."""
+        f = self.f
+        with f.loop("%begin", "%end") as job:
+            batch, across, down = self.place(job)
+            self.block(batch, (down, f.add(down, 1)), (across, f.add(across, 1)))
+        f.done()
+        return self.module.text()
+
+    def place(self, job: str) -> tuple[Whole, Whole, Whole]:
+        """Return the batch, column and row of a job."""
+        f, s = self.f, self.s
+        in_batch = f.multiply(s[Slot.BLOCKS_DOWN], s[Slot.BLOCKS_ACROSS])
+        batch, inside = f.variable("i64", job), f.variable("i64", 0)
+        across, down = f.variable("i64", 0), f.variable("i64", 0)
+        with f.when(f.compare("ne", in_batch, 1)):
+            whole = f.divide(job, in_batch)
+            f.store("i64", whole, batch)
+            f.store("i64", f.subtract(job, f.multiply(whole, in_batch)), inside)
+            column = f.divide(f.load("i64", inside), s[Slot.BLOCKS_DOWN])
+            f.store("i64", column, across)
+            row = f.subtract(f.load("i64", inside), f.multiply(column, s[Slot.BLOCKS_DOWN]))
+            f.store("i64", row, down)
+        return f.load("i64", batch), f.load("i64", across), f.load("i64", down)
+
+    def corner(self, batch: Whole, rows, columns):
+        """Return the addresses of A, B, C where a block begins, its rows and its columns."""
+        f, s, element = self.f, self.s, self.element
+        top = f.multiply(rows[0], s[Slot.ROWS])
+        left = f.multiply(columns[0], s[Slot.COLUMNS])
+        bottom = f.minimum(f.multiply(rows[1], s[Slot.ROWS]), s[Slot.M])
+        right = f.minimum(f.multiply(columns[1], s[Slot.COLUMNS]), s[Slot.N])
+        a, b, c = (f.variable("ptr", s[slot]) for slot in (Slot.A, Slot.B, Slot.C))
+        with f.when(f.compare("ne", batch, 0)):
+            outer = f.divide(batch, s[Slot.INNER])
+            inner = f.subtract(batch, f.multiply(outer, s[Slot.INNER]))
+            for place, slot, far, near in ((a, Slot.A, Slot.A_OUTER, Slot.A_INNER),
+                                           (b, Slot.B, Slot.B_OUTER, Slot.B_INNER)):
+                offset = f.add(f.multiply(outer, s[far]), f.multiply(inner, s[near]))
+                f.store("ptr", f.at(s[slot], offset, element), place)
+            f.store("ptr", f.at(s[Slot.C], f.multiply(batch, s[Slot.C_BATCH]), element), c)
+        moved = (f.at(f.load("ptr", a), f.multiply(top, s[Slot.A_ROW]), element),
+                 f.at(f.load("ptr", b), f.multiply(left, s[Slot.B_COLUMN]), element),
+                 f.at(f.load("ptr", c), f.add(f.multiply(top, s[Slot.C_ROW]), left), element))
+        return moved, f.subtract(bottom, top), left, f.subtract(right, left)
+
+    def block(self, batch: Whole, rows, columns) -> None:
+        """All tiles of a block, over all of k."""
+        f, s, element = self.f, self.s, self.element
+        (a, b, c), height, left, width = self.corner(batch, rows, columns)
+        biased = f.exists(s[Slot.START])
+        bias = str(f.select(biased, f.at(s[Slot.START], left, element), "@zeros", "ptr"))
+        step = f.select(biased, 1, 0)
+        with f.loop(0, width, s[Slot.TILE_COLUMNS]) as j:
+            narrow = f.compare("slt", f.subtract(width, j), s[Slot.TILE_COLUMNS])
+            here = f.at(b, f.multiply(j, s[Slot.B_COLUMN]), element)
+            begin = f.at(bias, f.multiply(j, step), element)
+            with f.loop(0, height, s[Slot.TILE_ROWS]) as i:
+                partial = f.compare("slt", f.subtract(height, i), s[Slot.TILE_ROWS])
+                self.tile(Slot.TILES, partial, narrow, (
+                    f.at(a, f.multiply(i, s[Slot.A_ROW]), element), s[Slot.A_ROW],
+                    s[Slot.A_COLUMN], here, s[Slot.B_STEP],
+                    f.at(c, f.add(f.multiply(i, s[Slot.C_ROW]), j), element), s[Slot.C_ROW],
+                    begin, 0, s[Slot.K], s[Slot.LAST], "null", 0))
+
+    def tile(self, tiles: Whole, partial: Bit, narrow: Bit, arguments) -> None:
+        """Call one of four tiles."""
+        f = self.f
+        number = f.add(int(tiles) if isinstance(tiles, int) else tiles,
+                       f.add(f.select(partial, 2, 0), f.select(narrow, 1, 0)))
+        kinds = ("ptr", "i64", "i64", "ptr", "i64", "ptr", "i64", "ptr", "i64", "i64", "i64",
+                 "ptr", "i64")
+        f.call(f.load("ptr", f.at("%args", number, "i64"), 8),
+               [f"{kind} {value}" for kind, value in zip(kinds, arguments, strict=True)])
+
+
+class _Blocked(_Driver):
+    """Writes the blocked driver."""
+
+    def __init__(self, element: str, target: Target):
+        super().__init__(element, target)
+        for slot in Slot:
+            if slot >= Slot.SCRATCH:
+                self.s[slot] = self.f.slot(slot)
+        self.s[Slot.SCRATCH] = self.f.pointer(self.s[Slot.SCRATCH])
+        self.copies = {slot: self.f.slot(slot, "ptr")
+                       for slot in (Slot.PACK_A, Slot.PACK_B, Slot.PACKING_TILES)}
+
+    def text(self) -> str:
+        """Runs of jobs: in one column of blocks, or several whole columns."""
         f, s = self.f, self.s
         region = claim(f, Slot.BUSY, s[Slot.REGIONS])
         self.scratch = f.at(s[Slot.SCRATCH], f.multiply(region, s[Slot.REGION]), self.element)
-        in_batch = f.multiply(s[Slot.BLOCKS_DOWN], s[Slot.BLOCKS_ACROSS])
         job = f.variable("i64", "%begin")
         with f.while_below(job, "%end") as first:
-            batch = f.divide(first, in_batch)
-            inside = f.subtract(first, f.multiply(batch, in_batch))
-            across = f.divide(inside, s[Slot.BLOCKS_DOWN])
-            down = f.subtract(inside, f.multiply(across, s[Slot.BLOCKS_DOWN]))
-            count = f.minimum(f.subtract("%end", first), f.subtract(s[Slot.BLOCKS_DOWN], down))
-            self.run(batch, down, f.add(down, count), across)
-            f.store("i64", f.add(first, count), job)
+            batch, across, down = self.place(first)
+            left = f.subtract("%end", first)
+            count = f.minimum(left, f.subtract(s[Slot.BLOCKS_DOWN], down))
+            whole = f.both(f.compare("eq", down, 0), f.compare("eq", count, s[Slot.BLOCKS_DOWN]))
+            wide = f.minimum(f.divide(left, s[Slot.BLOCKS_DOWN]), f.minimum(
+                s[Slot.MERGE], f.subtract(s[Slot.BLOCKS_ACROSS], across)))
+            columns = f.select(whole, wide, 1)
+            self.block(batch, (down, f.add(down, count)), (across, f.add(across, columns)))
+            f.store("i64", f.add(first, f.multiply(count, columns)), job)
         release(f, Slot.BUSY, s[Slot.REGIONS], region)
         f.done()
         return self.module.text()
 
-    def matrix(self, slot: Slot, *terms: tuple[Whole, Whole]) -> str:
-        """Return the address in a matrix after steps (count, stride)."""
-        offset: Whole = 0
-        for count, stride in terms:
-            offset = self.f.add(offset, self.f.multiply(count, stride))
-        return self.f.at(self.s[slot], offset, self.element)
-
-    def run(self, batch: Whole, top: Whole, bottom: Whole, across: Whole) -> None:
-        """Rows of blocks top..bottom in one column of blocks."""
+    def block(self, batch: Whole, rows, columns) -> None:
         f, s = self.f, self.s
-        top, left = f.multiply(top, s[Slot.ROWS]), f.multiply(across, s[Slot.COLUMNS])
-        bottom = f.minimum(f.multiply(bottom, s[Slot.ROWS]), s[Slot.M])
-        right = f.minimum(f.add(left, s[Slot.COLUMNS]), s[Slot.N])
-        c = self.matrix(Slot.C, (batch, s[Slot.C_BATCH]), (left, 1))
-        biased = f.value(f"icmp ne ptr {s[Slot.START]}, null")
+        (a, b, c), height, left, width = self.corner(batch, rows, columns)
+        biased = f.exists(s[Slot.START])
         bias = f.select(biased, f.at(s[Slot.START], left, self.element), "@zeros", "ptr")
         # Without anything to sum up the loop still runs once: it writes what sums begin with.
         with f.loop(0, f.maximum(s[Slot.K], 1), s[Slot.DEPTH]) as k:
             depth = f.minimum(s[Slot.DEPTH], f.subtract(s[Slot.K], k))
             begins = f.compare("eq", k, 0)
+            # Where sums begin: the address, and how far it moves with rows and columns.
             start = (f.select(begins, bias, c, "ptr"), f.select(begins, 0, s[Slot.C_ROW]),
-                     f.select(f.value(f"and i1 {begins}, {f.value(f'xor i1 {biased}, true')}"),
-                              0, 1))
-            self.block(batch, (top, bottom), (left, right), (k, depth), c, start)
+                     f.select(f.either(f.compare("ne", k, 0), biased), 1, 0))
+            self.slab(f.at(a, f.multiply(k, s[Slot.A_COLUMN]), self.element),
+                      f.at(b, f.multiply(k, s[Slot.B_ROW]), self.element),
+                      c, start, height, width, depth)
 
-    def block(self, batch, rows, columns, depth, c: str, start) -> None:
-        """A block of k: copy B if asked for, then row after row of tiles."""
+    def slab(self, a: str, b: str, c: str, start, height, width, depth) -> None:
+        """A block of k: copy B if asked for, then group after group of rows."""
         f, s = self.f, self.s
-        width = f.subtract(columns[1], columns[0])
-        a = self.matrix(Slot.A, (batch, s[Slot.A_BATCH]), (depth[0], s[Slot.A_COLUMN]))
-        b = self.matrix(Slot.B, (batch, s[Slot.B_BATCH]), (depth[0], s[Slot.B_ROW]),
-                        (columns[0], s[Slot.B_COLUMN]))
-        copy = f.slot(Slot.PACK_B, "ptr")
-        with f.when(f.value(f"icmp ne ptr {copy}, null")):
-            f.call(copy, [f"ptr {b}", f"i64 {s[Slot.B_ROW]}", f"i64 {s[Slot.B_COLUMN]}",
-                          f"i64 {depth[1]}", f"i64 {width}", f"ptr {self.scratch}",
-                          f"i64 {s[Slot.TILE_COLUMNS]}"])
-        copied = f.value(f"icmp ne ptr {copy}, null")
-        packing = f.value(f"icmp ne ptr {f.slot(Slot.PACKING_TILES, 'ptr')}, null")
-        with f.loop(rows[0], rows[1], s[Slot.TILE_ROWS]) as i:
-            # From the second row of tiles on, B is read from the copy that the first has made.
-            first = f.value(f"and i1 {packing}, {f.compare('eq', i, rows[0])}")
-            later = f.value(f"and i1 {packing}, {f.compare('ne', i, rows[0])}")
-            from_copy = f.value(f"or i1 {copied}, {later}")
-            tiles = f.select(first, Slot.PACKING_TILES, Slot.TILES)
-            self.tile_row(i, a, (b, from_copy), width, depth[1], f.at(
-                c, f.multiply(i, s[Slot.C_ROW]), self.element), start, tiles)
+        with f.when(f.exists(self.copies[Slot.PACK_B])):
+            f.call(self.copies[Slot.PACK_B], [
+                f"ptr {b}", f"i64 {s[Slot.B_ROW]}", f"i64 {s[Slot.B_COLUMN]}", f"i64 {depth}",
+                f"i64 {width}", f"ptr {self.scratch}", f"i64 {s[Slot.TILE_COLUMNS]}"])
+        copies_a = f.exists(self.copies[Slot.PACK_A])
+        copied_b = f.exists(self.copies[Slot.PACK_B])
+        packing = f.exists(self.copies[Slot.PACKING_TILES])
+        a_copy = f.at(self.scratch, s[Slot.A_ROOM], self.element)
+        with f.loop(0, height, s[Slot.GROUP]) as top:
+            rows = f.minimum(f.subtract(height, top), s[Slot.GROUP])
+            here = f.at(a, f.multiply(top, s[Slot.A_ROW]), self.element)
+            with f.when(copies_a):
+                f.call(self.copies[Slot.PACK_A], [
+                    f"ptr {here}", f"i64 {s[Slot.A_COLUMN]}", f"i64 {s[Slot.A_ROW]}",
+                    f"i64 {depth}", f"i64 {rows}", f"ptr {a_copy}", f"i64 {s[Slot.TILE_ROWS]}"])
+            a_here = (f.select(copies_a, a_copy, here, "ptr"),
+                      f.select(copies_a, depth, s[Slot.A_ROW]),
+                      f.select(copies_a, 1, s[Slot.A_ROW]),
+                      f.select(copies_a, s[Slot.TILE_ROWS], s[Slot.A_COLUMN]))
+            with f.loop(0, rows, s[Slot.TILE_ROWS]) as inside:
+                i = f.add(top, inside)
+                partial = f.compare("slt", f.subtract(height, i), s[Slot.TILE_ROWS])
+                # From the second row of tiles on, B is read from the copy that the first has made.
+                first = f.both(packing, f.compare("eq", i, 0))
+                from_copy = f.either(copied_b, f.both(packing, f.compare("ne", i, 0)))
+                place = f.at(str(a_here[0]), f.multiply(inside, a_here[1]), self.element)
+                self.tile_row(i, (place, *a_here[2:]), (b, from_copy), c, start, width, depth,
+                              (f.select(first, int(Slot.PACKING_TILES), int(Slot.TILES)), partial))
 
-    def tile_row(self, i, a: str, b, width, depth, c: str, start, tiles) -> None:
-        """One row of tiles: copy the rows of A if asked for, then tile after tile."""
+    def tile_row(self, i, a, b, c: str, start, width, depth, tiles) -> None:
+        """One row of tiles."""
         f, s, element = self.f, self.s, self.element
-        height = f.subtract(s[Slot.M], i)
-        partial = f.compare("slt", height, s[Slot.TILE_ROWS])
-        a = f.at(a, f.multiply(i, s[Slot.A_ROW]), element)
-        a_place = [f.variable("ptr", a), f.variable("i64", s[Slot.A_ROW]),
-                   f.variable("i64", s[Slot.A_COLUMN])]
-        copy = f.slot(Slot.PACK_A, "ptr")
-        with f.when(f.value(f"icmp ne ptr {copy}, null")):
-            count = f.minimum(height, s[Slot.TILE_ROWS])
-            # The copy of A lies behind that of B.
-            room = f.at(self.scratch, s[Slot.A_ROOM], element)
-            f.call(copy, [f"ptr {a}", f"i64 {s[Slot.A_ROW]}", f"i64 {s[Slot.A_COLUMN]}",
-                          f"i64 {count}", f"i64 {depth}", f"ptr {room}"])
-            for kind, value, place in zip(("ptr", "i64", "i64"), (room, 1, count), a_place,
-                                          strict=True):
-                f.store(kind, value, place)
-        a_values = [f"{kind} {f.load(kind, place)}"
-                    for kind, place in zip(("ptr", "i64", "i64"), a_place, strict=True)]
         b, from_copy = b
-        tiles = f.add(tiles, f.select(partial, 2, 0))
         b_row = f.select(from_copy, s[Slot.TILE_COLUMNS], s[Slot.B_ROW])
-        start_row = f.multiply(i, start[1])
+        c = f.at(c, f.multiply(i, s[Slot.C_ROW]), element)
+        begin = f.at(start[0], f.multiply(i, start[1]), element)
         with f.loop(0, width, s[Slot.TILE_COLUMNS]) as j:
             narrow = f.compare("slt", f.subtract(width, j), s[Slot.TILE_COLUMNS])
-            tile = f.load("ptr", f.at("%args", f.add(tiles, f.select(narrow, 1, 0)), "i64"))
             packed = f.at(self.scratch, f.multiply(j, depth), element)
             here = f.select(from_copy, packed, f.at(b, j, element), "ptr")
-            begin = f.at(start[0], f.add(start_row, f.multiply(j, start[2])), element)
-            f.call(tile, [*a_values, f"ptr {here}", f"i64 {b_row}", f"ptr {f.at(c, j, element)}",
-                          f"i64 {s[Slot.C_ROW]}", f"ptr {begin}", f"i64 {start[1]}",
-                          f"i64 {depth}", f"i64 {s[Slot.LAST]}", f"ptr {packed}",
-                          f"i64 {s[Slot.TILE_COLUMNS]}"])
+            self.tile(tiles[0], tiles[1], narrow, (
+                *a, here, b_row, f.at(c, j, element), s[Slot.C_ROW],
+                f.at(begin, f.multiply(j, start[2]), element), start[1], depth, s[Slot.LAST],
+                packed, s[Slot.TILE_COLUMNS]))

@@ -1,10 +1,10 @@
 """Copies of matrix blocks in the order in which the tiles of a product read them.
 
-    pack_b(b, b_row, b_column, k, n, packed, panel)   packed[n / panel][k][panel]
-    pack_a(a, a_row, a_column, rows, k, packed)       packed[k][rows]
+    pack(b, b_row, b_column, k, n, packed, panel)   packed[n / panel][k][panel] = b[k][n]
 
-Lanes beyond n hold copies of the last column: tiles compute with them and do not store. Both write
-up to a block beyond their end: `MARGIN` elements.
+B in panels as wide as a tile, or A, turned around, in panels as high as a tile. What lies in the
+last panel beyond n is undefined: tiles may compute with it and do not store. `MARGIN` elements
+beyond the last panel may be written, too.
 """
 
 from __future__ import annotations
@@ -15,25 +15,26 @@ from ..target import Target
 
 MARGIN = 16 * 256  # elements: a square of vectors in the widest panel
 
-B_ARGUMENTS = ("ptr %b", "i64 %b_row", "i64 %b_column", "i64 %k", "i64 %n", "ptr %packed", "i64 %panel")
-A_ARGUMENTS = ("ptr %a", "i64 %a_row", "i64 %a_column", "i64 %rows", "i64 %k", "ptr %packed")
+ARGUMENTS = ("ptr %b", "i64 %b_row", "i64 %b_column", "i64 %k", "i64 %n", "ptr %packed",
+             "i64 %panel")
+TOGETHER = 4  # panels that are filled at a time from rows: each line of memory is read once
+AHEAD = 16  # how many rows before they are needed they are asked for
 
 
 def pack_transposed(element: str, target: Target) -> Kernel:
-    """Return `pack_b` for b_row = 1: squares are turned around in registers."""
+    """Return the copy for b_row = 1: squares are turned around in registers."""
     return Kernel(f"matmul pack transposed {element}",
-                  lambda: _transposed_text(element, target), "pack_b")
+                  lambda: _transposed_text(element, target), "pack")
 
 
 def pack_any(element: str, target: Target) -> Kernel:
-    """Return `pack_b` for any strides, one number at a time."""
-    return Kernel(f"matmul pack any {element}", lambda: _any_text(element, target), "pack_b")
+    """Return the copy for any strides, one number at a time."""
+    return Kernel(f"matmul pack any {element}", lambda: _any_text(element, target), "pack")
 
 
-def pack_columns(element: str, target: Target) -> Kernel:
-    """Return `pack_a` for a_row = 1."""
-    return Kernel(f"matmul pack columns {element}", lambda: _columns_text(element, target),
-                  "pack_a")
+def pack_rows(element: str, target: Target) -> Kernel:
+    """Return the copy for b_column = 1 and panels of at most one vector."""
+    return Kernel(f"matmul pack rows {element}", lambda: _rows_text(element, target), "pack")
 
 
 def transpose(f: Function, vector: str, rows: list[str]) -> list[str]:
@@ -56,7 +57,7 @@ def transpose(f: Function, vector: str, rows: list[str]) -> list[str]:
 
 def _transposed_text(element: str, target: Target) -> str:
     module = Module(target)
-    f = module.function("pack_b", B_ARGUMENTS)
+    f = module.function("pack", ARGUMENTS)
     width = target.lanes(size_of(element))
     vector = f"<{width} x {element}>"
     final = f.subtract("%n", 1)
@@ -86,7 +87,7 @@ def _transposed_text(element: str, target: Target) -> str:
 
 def _any_text(element: str, target: Target) -> str:
     module = Module(target)
-    f = module.function("pack_b", B_ARGUMENTS)
+    f = module.function("pack", ARGUMENTS)
     with f.loop(0, "%n") as column:
         inside = f.value(f"urem i64 {column}, %panel")
         start = f.add(f.multiply(f.subtract(column, inside), "%k"), inside)
@@ -99,16 +100,26 @@ def _any_text(element: str, target: Target) -> str:
     return module.text()
 
 
-def _columns_text(element: str, target: Target) -> str:
+def _rows_text(element: str, target: Target) -> str:
     module = Module(target)
-    f = module.function("pack_a", A_ARGUMENTS)
+    f = module.function("pack", ARGUMENTS)
     width = target.lanes(size_of(element))
     vector = f"<{width} x {element}>"
-    with f.loop(0, "%rows", width) as row:
-        mask = f.lanes_below(width, f.subtract("%rows", row))
-        source, place = f.at("%a", row, element), f.at("%packed", row, element)
+    panel_size = f.multiply("%k", "%panel")
+    with f.loop(0, "%n", f.multiply("%panel", TOGETHER)) as column:
+        source = f.at("%b", column, element)
+        place = f.at("%packed", f.multiply(column, "%k"), element)
+        rest = f.subtract("%n", column)
+        starts = [f.multiply("%panel", p) for p in range(TOGETHER)]
+        # A panel that does not exist has no lanes.
+        masks = [f.lanes_below(width, f.maximum(0, f.minimum("%panel", f.subtract(rest, start))))
+                 for start in starts]
         with f.loop(0, "%k") as k:
-            line = f.vector_load(vector, f.at(source, f.multiply(k, "%a_column"), element), mask)
-            f.vector_store(vector, line, f.at(place, f.multiply(k, "%rows"), element), mask)
+            row = f.at(source, f.multiply(k, "%b_row"), element)
+            f.prefetch(f.at(row, f.multiply("%b_row", AHEAD), element))
+            to = f.at(place, f.multiply(k, "%panel"), element)
+            for p, (start, mask) in enumerate(zip(starts, masks)):
+                line = f.vector_load(vector, f.at(row, start, element), mask)
+                f.vector_store(vector, line, f.at(to, f.multiply(panel_size, p), element), mask)
     f.done()
     return module.text()

@@ -1,11 +1,10 @@
-"""The inner kernel of matrix products: a tile of C held in registers.
+"""Tiles of matrix products: the innermost loops, which keep a block of C in registers.
 
-A tile is `rows` x `vectors` vectors. For each k it loads `vectors` vectors of B and multiplies them
+A tile is `rows` x `vectors` of C. Each k reads `vectors` vectors of B and multiplies them
 with one number of A after another:
 
-    tile(A, a_row, a_column, B, b_row, C, c_row, start, start_row, k, last, packed,
-         packed_row)
-    C[i, :] = start[i * start_row ...] + sum over k of A[i * a_row + k * a_column] * B[k * b_row ...]
+    tile(A, a_row, a_column, B, b_row, C, c_row, start, start_row, k, last, packed, packed_row)
+    C[i, :] = start[i * start_row, :] + sum over k of A[i * a_row + k * a_column] * B[k * b_row, :]
 
 Sizes and strides (in elements) come at run time, so one kernel serves all products. `start` is C
 itself to go on with a sum, or a bias with start_row 0. `last` is how many lanes of the last vector
@@ -25,20 +24,22 @@ from ..target import Target
 STRIDE, TABLE = "stride", "table"
 PREFETCH_ROWS = 12  # how many rows of B ahead of the arithmetic a packing tile asks for
 
-ARGUMENTS = ("ptr %a", "i64 %a_row", "i64 %a_column", "ptr %b", "i64 %b_row", "ptr %c", "i64 %c_row",
-             "ptr %start", "i64 %start_row", "i64 %k", "i64 %last", "ptr %packed", "i64 %packed_row")
+ARGUMENTS = ("ptr %a", "i64 %a_row", "i64 %a_column", "ptr %b", "i64 %b_row", "ptr %c",
+             "i64 %c_row", "ptr %start", "i64 %start_row", "i64 %k", "i64 %last", "ptr %packed",
+             "i64 %packed_row")
 
 
 class Tile(NamedTuple):
     """What one tile kernel is made for.
 
     Attributes:
-        element: "float" or "double" (LLVM's names).
+        element: "float" or "double" (LLVM's names), or "i32", "i64".
         rows, vectors: the size of the tile; a vector is as wide as the target's registers.
         masked: whether the last vector is partly outside the matrix.
         packing: whether B is copied on the way.
         a_rows, a_columns, b_rows: STRIDE, or TABLE: the argument is then the address of a table of
             offsets in elements.
+        ahead: whether rows of B are asked for before they are needed: B comes from far away.
     """
 
     element: str
@@ -49,6 +50,7 @@ class Tile(NamedTuple):
     a_rows: str = STRIDE
     a_columns: str = STRIDE
     b_rows: str = STRIDE
+    ahead: bool = False
 
     def kernel(self, target: Target) -> Kernel:
         """Return the kernel: its text is written when it is needed."""
@@ -66,21 +68,20 @@ def tile_text(tile: Tile, target: Target) -> str:
     mask = f.lanes_below(width, "%last") if tile.masked else None
     masks = [None] * (tile.vectors - 1) + [mask]
     step = _Step(f, tile, vector, width, sums, masks)
-
     # One step a round: LLVM would mix the steps of an unrolled loop and run out of registers, and
     # the few instructions of the loop itself hide behind the arithmetic.
     with f.loop(0, "%k") as k:
         step.write(k)
 
+    size = size_of(tile.element)
+    starts = row_offsets(f, "%start_row", tile.rows, size)
+    places = row_offsets(f, "%c_row", tile.rows, size)
     for i in range(tile.rows):
+        start, place = f.at("%start", starts[i], "i8"), f.at("%c", places[i], "i8")
         for v in range(tile.vectors):
-            begin = f.at(f.at("%start", f.multiply(i, "%start_row"), tile.element),
-                         v * width, tile.element)
-            place = f.at(f.at("%c", f.multiply(i, "%c_row"), tile.element),
-                         v * width, tile.element)
-            total = f.float_op("fadd", vector, f.vector_load(vector, begin, masks[v]),
-                               f.load(vector, sums[i][v], 64))
-            f.vector_store(vector, total, place, masks[v])
+            begin = f.vector_load(vector, f.at(start, v * width, tile.element), masks[v])
+            total = add(f, vector, begin, f.load(vector, sums[i][v], 64))
+            f.vector_store(vector, total, f.at(place, v * width, tile.element), masks[v])
     f.done()
     return module.text()
 
@@ -94,14 +95,13 @@ class _Step:
         self.size = size_of(tile.element)
         self.a, self.b = f.variable("ptr", "%a"), f.variable("ptr", "%b")
         self.packed = f.variable("ptr", "%packed")
-        self.a_row = f.multiply("%a_row", self.size)
+        self.rows: list = [0]
         if tile.a_rows == TABLE:
             table = f.pointer("%a_row")
             self.rows = [f.multiply(f.load("i64", f.at(table, i, "i64")), self.size)
                          for i in range(tile.rows)]
         else:
-            self.rows = [f.multiply(f.multiply("%a_row", _odd_part(i)), self.size)
-                         for i in range(tile.rows)]
+            self.rows = row_offsets(f, "%a_row", tile.rows, self.size)
         self.tables = {name: f.pointer(f"%{name}")
                        for name, how in (("a_column", tile.a_columns), ("b_row", tile.b_rows))
                        if how == TABLE}
@@ -122,32 +122,52 @@ class _Step:
         column = self.move("a_column", self.a, k)
         b = [f.vector_load(vector, f.at(row, v * self.width, tile.element), self.masks[v])
              for v in range(tile.vectors)]
+        if tile.packing or tile.ahead:
+            ahead = f.at(row, f.multiply("%b_row", PREFETCH_ROWS), tile.element)
+            for v in range(tile.vectors):
+                f.prefetch(f.at(ahead, v * self.width, tile.element))
         if tile.packing:
-            self.pack(row, b)
+            self.pack(b)
         for i in range(tile.rows):
-            a = f.splat(tile.element, self.width, f.load(tile.element, self.row(column, i)))
+            number = f.load(tile.element, f.at(column, self.rows[i], "i8"))
+            a = f.splat(tile.element, self.width, number)
             for v in range(tile.vectors):
                 place = self.sums[i][v]
-                f.store(vector, f.multiply_add(vector, a, b[v], f.load(vector, place, 64)),
+                f.store(vector, multiply_add(f, vector, a, b[v], f.load(vector, place, 64)),
                         place, 64)
 
-    def row(self, column: str, i: int) -> str:
-        """Return the address of row i: a power of two times an odd row costs no register."""
-        offset = self.rows[i]
-        if self.tile.a_rows == STRIDE and i:
-            power = (i // _odd_part(i)).bit_length() - 1
-            offset = self.f.value(f"shl i64 {offset}, {power}") if power else offset
-        return self.f.at(column, offset, "i8") if i or self.tile.a_rows == TABLE else column
-
-    def pack(self, row, b) -> None:
-        f, tile = self.f, self.tile
-        ahead = f.at(row, f.multiply("%b_row", PREFETCH_ROWS), tile.element)
+    def pack(self, b) -> None:
+        f = self.f
         here = f.load("ptr", self.packed)
         for v, value in enumerate(b):
-            f.prefetch(f.at(ahead, v * self.width, tile.element))
-            f.vector_store(self.vector, value, f.at(here, v * self.width, tile.element))
-        f.store("ptr", f.at(here, "%packed_row", tile.element), self.packed)
+            f.vector_store(self.vector, value, f.at(here, v * self.width, self.tile.element))
+        f.store("ptr", f.at(here, "%packed_row", self.tile.element), self.packed)
 
 
-def _odd_part(i: int) -> int:
-    return i // (i & -i) if i else 0
+def row_offsets(f: Function, stride: str, count: int, size: int) -> list:
+    """Return the places of rows 0, 1, ... in bytes: twice a row costs no further register."""
+    found: list = [0]
+    for i in range(1, count):
+        odd = i // (i & -i)
+        if i == odd:
+            found.append(f.multiply(f.multiply(stride, i), size))
+        else:
+            found.append(f.value(f"shl i64 {found[odd]}, {(i // odd).bit_length() - 1}"))
+    return found
+
+
+def add(f: Function, vector: str, a: str, b: str) -> str:
+    """Return a + b, of floating or whole numbers."""
+    return f.float_op("add" if is_whole(vector) else "fadd", vector, a, b)
+
+
+def multiply_add(f: Function, vector: str, a: str, b: str, c: str) -> str:
+    """Return a * b + c, of floating or whole numbers."""
+    if is_whole(vector):
+        return f.float_op("add", vector, f.float_op("mul", vector, a, b), c)
+    return f.multiply_add(vector, a, b, c)
+
+
+def is_whole(vector: str) -> bool:
+    """Whether a vector's elements are whole numbers."""
+    return vector.endswith(("i32>", "i64>"))

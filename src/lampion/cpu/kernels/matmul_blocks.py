@@ -1,0 +1,201 @@
+"""Blocks of matrix products: which kernels a product takes, and how it is cut into jobs."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from .. import regions, steps
+from ..kernel_text import size_of
+from ..steps import SCRATCH, Kernel, Place, Plan, Step
+from ..target import Target
+from .matmul_dots import Dot
+from .matmul_driver import Slot, driver
+from .matmul_pack import MARGIN, pack_any, pack_rows, pack_transposed
+from .matmul_tiles import Tile
+
+Strides = tuple[int, int, int, int]
+CACHE = 640 * 1024  # bytes of B that tiles read again and again from the second-level cache
+NEAR = 96 * 1024  # B of at most so many bytes is read where it lies, wherever it lies
+DEPTH = 384  # of a block of k
+GROUP = 96  # rows of A that are copied at a time
+JOBS = 16  # how many jobs a large product should at least have
+WORK = 250_000  # multiplications that make a job worth starting on a thread
+DOT_ROWS = 32  # products of more rows copy a transposed B
+TRANSPOSED = 4  # cost of copying a number of a transposed B, in sixteenths of a vector's step
+
+
+class Product(NamedTuple):
+    """What is multiplied: sizes, and strides in elements.
+
+    Attributes:
+        batch: lengths of the outer and the inner batch axis.
+        a, b: strides of these, of rows and of columns.
+        first: which operand of the plan A is, 0 or 1.
+    """
+
+    batch: tuple[int, int]
+    m: int
+    n: int
+    k: int
+    a: Strides
+    b: Strides
+    element: str
+    first: int = 0
+
+
+def simplified(p: Product, bias: bool) -> Product:
+    """Turn a product into one that has fast tiles: a single column becomes a row."""
+    if p.n == 1 and p.m > 1 and not bias and p.a[3] != 1:
+        a, b = ((s[0], s[1], s[3], s[2]) for s in (p.b, p.a))
+        p = p._replace(m=1, n=p.m, a=a, b=b, first=1)
+    # The stride of an axis of length 1 is never used: let it be the one that is easy.
+    if p.k == 1:
+        p = p._replace(a=(*p.a[:3], 1))
+    if p.n == 1 and p.b[2] != 1:
+        p = p._replace(b=(*p.b[:3], 1))
+    return p
+
+
+def plan_of(p: Product, bias: bool, target: Target) -> Plan:
+    itemsize = size_of(p.element)
+    width = target.lanes(itemsize)
+    if _dots(p, width):
+        return _Planner(p, bias, target, *dot_shape(p.m, p.n, target), dot=True).plain()
+    rows, vectors = tile_shape(p.m, p.n, width, target)
+    planner = _Planner(p, bias, target, rows, vectors * width)
+    transposed = p.b[3] != 1
+    large_b = p.k * p.n * itemsize > NEAR and p.m > rows
+    if transposed or large_b or planner.copies_a or p.k > 2 * DEPTH and p.m > rows or p.k == 0:
+        return planner.blocked(transposed, large_b)
+    return planner.plain()
+
+
+def _dots(p: Product, width: int) -> bool:
+    """Whether dot products along k are faster than vectors along the columns."""
+    if p.element.startswith("i") or p.a[3] != 1 or p.b[2] != 1 or p.k < 2 * width:
+        return False
+    if p.b[3] == 1 and p.n > 1:
+        return False
+    return p.m <= DOT_ROWS and 9 * p.m < p.k or p.m <= 2 or p.n <= 2
+
+
+class _Planner:
+    """Sizes of blocks and the table of arguments."""
+
+    def __init__(self, p: Product, bias: bool, target: Target, rows: int, columns: int,
+                 dot: bool = False):
+        self.p, self.bias, self.target, self.dot = p, bias, target, dot
+        self.rows, self.columns = rows, columns
+        self.itemsize = size_of(p.element)
+        self.width = target.lanes(self.itemsize)
+        self.copies_a = (p.a[2] == 1 and p.a[3] != 1 and not dot and p.n > 2 * columns
+                         and p.m > 1 and p.a[3] * min(p.k, DEPTH) * self.itemsize > 64 * 1024)
+
+    def plain(self) -> Plan:
+        """Return the plan that takes A and B as they lie."""
+        p = self.p
+        down, across = self.job_shape(p.m, p.n)
+        return self.plan(driver(p.element, False, self.target), down, across,
+                         self.tiles(False), (), 0)
+
+    def blocked(self, transposed: bool, large_b: bool) -> Plan:
+        """Return the plan that copies A or B in blocks."""
+        p = self.p
+        depth = max(1, -(-p.k // max(1, -(-p.k // DEPTH))))
+        most = max(self.columns, CACHE // (depth * self.itemsize) // self.columns * self.columns)
+        down, across = self.job_shape(even(p.m, 480, self.rows), even(p.n, most, self.columns))
+        copies_b = transposed or large_b
+        merge = max(1, most // across)
+        wide = min(merge * across, -(-p.n // self.columns) * self.columns)
+        group = max(self.rows, GROUP // self.rows * self.rows) if self.copies_a else p.m
+        b_room = depth * wide + MARGIN if copies_b else 0
+        a_room = depth * group + MARGIN if self.copies_a else 0
+        jobs = p.batch[0] * p.batch[1] * -(-p.m // down) * -(-p.n // across)
+        places = regions.count(jobs) if b_room + a_room else 0
+        pack_b: Kernel | int = 0
+        if transposed:
+            pack_b = (pack_transposed if p.b[2] == 1 or p.k == 1 else pack_any)(
+                p.element, self.target)
+        pack_a = pack_rows(p.element, self.target) if self.copies_a else 0
+        more = (*(self.tiles(True) if large_b and not transposed else (0,) * 4), pack_a, pack_b,
+                Place(SCRATCH), 0, places, b_room + a_room, depth, merge, group, b_room)
+        return self.plan(driver(p.element, True, self.target), down, across, self.tiles(False),
+                         more, places * (b_room + a_room) * self.itemsize)
+
+    def job_shape(self, down: int, across: int) -> tuple[int, int]:
+        """Return rows and columns of a job: enough jobs for threads, none too small."""
+        p = self.p
+        batch = p.batch[0] * p.batch[1]
+        wanted = min(JOBS, batch * p.m * p.n * p.k // WORK)
+
+        def jobs() -> int:
+            return batch * -(-p.m // down) * -(-p.n // across)
+
+        while jobs() < wanted:
+            if down > 8 * self.rows or across <= self.columns:
+                if down <= self.rows:
+                    break
+                down = even(down, -(-down // 2), self.rows)
+            else:
+                across = even(across, -(-across // 2), self.columns)
+        return even(p.m, down, self.rows), even(p.n, across, self.columns)
+
+    def tiles(self, packing: bool) -> tuple[steps.Slot, ...]:
+        """Return the kernels of whole and last tiles; 0 for those that do not occur."""
+        p = self.p
+        found: list[steps.Slot] = []
+        for there, rows in ((p.m >= self.rows, self.rows), (p.m % self.rows, p.m % self.rows)):
+            for here, columns in ((p.n >= self.columns, self.columns),
+                                  (p.n % self.columns, p.n % self.columns)):
+                if not there or not here:
+                    found.append(0)
+                elif self.dot:
+                    found.append(Dot(p.element, rows, columns).kernel(self.target))
+                else:
+                    far = p.m <= self.rows and p.k * p.n * self.itemsize > NEAR
+                    found.append(Tile(p.element, rows, -(-columns // self.width),
+                                      bool(columns % self.width), packing,
+                                      ahead=far).kernel(self.target))
+        return tuple(found)
+
+    def plan(self, kernel: Kernel, down: int, across: int, tiles, more, scratch: int) -> Plan:
+        """Return the plan of one step from the driver's table of arguments."""
+        p = self.p
+        blocks = (-(-p.m // down), -(-p.n // across))
+        b_step = p.b[3] if self.dot else p.b[2]
+        table = (Place(p.first), Place(1 - p.first), Place(2), Place(3) if self.bias else 0,
+                 p.m, p.n, p.k, *p.a[2:], *p.b[2:], b_step, p.n,
+                 *p.a[:2], *p.b[:2], p.batch[1], p.m * p.n, down, across, *blocks,
+                 self.rows, self.columns, p.n % self.width or self.width)
+        assert len(table) == Slot.TILES
+        jobs = p.batch[0] * p.batch[1] * blocks[0] * blocks[1]
+        return Plan((Step(kernel, jobs, (*table, *tiles, *more)),), scratch)
+
+
+def even(total: int, most: int, unit: int) -> int:
+    """Return the size of equal blocks of at most `most`, a multiple of unit."""
+    blocks = max(1, math.ceil(total / max(most, unit)))
+    return max(unit, math.ceil(math.ceil(total / blocks) / unit) * unit)
+
+
+def tile_shape(m: int, n: int, width: int, target: Target) -> tuple[int, int]:
+    """Return rows and vectors of the tile: few shapes, so that products share kernels."""
+    many = target.registers > 16
+    most = 8 if many else 6
+    rows = -(-m // -(-m // most))
+    # Few rows: as many sums as keep the arithmetic busy.
+    vectors = ({1: 8, 2: 6, 3: 6, 4: 5, 5: 4, 6: 4} if many else {1: 6, 2: 4, 3: 3, 4: 2}).get(m, 2)
+    return rows, max(1, min(vectors, -(-n // width)))
+
+
+def dot_shape(m: int, n: int, target: Target) -> tuple[int, int]:
+    """Return rows and columns of a tile of dot products."""
+    many = target.registers > 16
+    columns = ({1: 8, 2: 8, 3: 6} if many else {1: 8, 2: 4}).get(m, 4 if many else 3)
+    columns = min(columns, n)
+    rows = {1: 8, 2: 6, 3: 4}.get(columns, 4 if many else 3)
+    if not many:
+        rows = min(rows, {1: 8, 2: 4}.get(columns, 3))
+    rows = min(rows, m)
+    return -(-m // -(-m // rows)), columns
