@@ -9,28 +9,36 @@ The functions (exp, log, ...) are in `vector_math`, with a table of how exact ea
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ..dtypes import bool_, float32, float64, int32, int64
 from ..dtypes import dtype as DType
 from . import division, halves, vector_math, whole_power
 from .elements import HALVES, MEMORY, REGISTER, Vector, bits_of, literal
+from .kernel_text import Module, Whole, overload
 from .target import X86, Target
-from .writer import Whole, Writer
 
 
-class Builder(Writer):
+class Builder:
     """Writes elementwise instructions for vectors of one width.
 
     Args:
+        module: what functions are added to.
+        name: of the function that is written: `void name(ptr args, i64 begin, i64 end)`.
         width: elements in a vector.
-        target: the instruction set.
+
+    Attributes:
+        f: the function being written; whole numbers, addresses and loops are its business.
     """
 
-    def __init__(self, width: int, target: Target):
-        wide = ' "prefer-vector-width"="512"' if target.vector_bytes == 64 else ""
-        super().__init__(f'nounwind "no-trapping-math"="true"{wide}')
+    def __init__(self, module: Module, name: str, width: int):
+        self.module = module
+        self.f = module.function(name, ["ptr %args", "i64 %begin", "i64 %end"])
         self.width = width
-        self.target = target
+        self.target: Target = module.target
+        target = self.target
+        self._helpers: set[str] = set()
         x86 = platform.machine().lower() in X86
         self.has_fma = target.vector_bytes >= 32 or not x86
         self.has_half = self.has_fma
@@ -40,6 +48,53 @@ class Builder(Writer):
         self.mask: str | None = None
         self.fault: str | None = None
         self.faults = False
+
+    # --- text ------------------------------------------------------------------------------
+
+    def value(self, text: str) -> str:
+        """Write an instruction; return the name of its result."""
+        return self.f.value(text)
+
+    def line(self, text: str) -> None:
+        """Write an instruction without a result."""
+        self.f.do(text)
+
+    def call(self, result: str, function: str, *arguments: str) -> str:
+        """Call a function from outside and declare it; each argument is `type value`."""
+        return self.f.intrinsic(function, [_divided(a) for a in arguments], result)
+
+    def variable(self, type_: str) -> str:
+        """Return a place on the stack for a value that changes; LLVM keeps it in a register."""
+        return self.f.variable(type_)
+
+    def get(self, type_: str, variable: str) -> str:
+        return self.value(f"load {type_}, ptr {variable}")
+
+    def set(self, type_: str, variable: str, value: Whole) -> None:
+        self.line(f"store {type_} {value}, ptr {variable}")
+
+    def loop(self, start: Whole, stop: Whole, step: Whole = 1):
+        """Repeat what is written inside, with a counter from start up to stop."""
+        return self.f.loop(start, stop, step, hidden=True)
+
+    def when(self, condition: str):
+        """Do what is written inside only where the condition (an i1) holds."""
+        return self.f.when(condition)
+
+    @contextmanager
+    def helper(self, name: str, arguments: list[str], returns: str) -> Iterator[None]:
+        """Write an inner function in the middle of another one."""
+        outside = self.f
+        self.f = self.module.function(name, arguments, returns, internal=True)
+        yield
+        self.f = outside
+
+    def wants_helper(self, name: str) -> bool:
+        """Whether a helper function must still be written; asking counts as writing it."""
+        if name in self._helpers:
+            return False
+        self._helpers.add(name)
+        return True
 
     # --- values ----------------------------------------------------------------------------
 
@@ -94,11 +149,8 @@ class Builder(Writer):
         operands = self._same_width(*operands)
         x = operands[0]
         type_ = self.type(x.dtype, x.width)
-        scalar = {"float": "f32", "double": "f64"}.get(REGISTER[x.dtype.name],
-                                                       REGISTER[x.dtype.name])
-        suffix = scalar if x.width == 1 else f"v{x.width}{scalar}"
-        return Vector(self.call(type_, f"{name}.{suffix}", *(f"{type_} {v.name}" for v in operands),
-                                *more), x.dtype, x.width)
+        return Vector(self.call(type_, f"{name}.{overload(type_)}",
+                                *(f"{type_} {v.name}" for v in operands), *more), x.dtype, x.width)
 
     def _whole_or(self, instruction: str, x: Vector) -> Vector:
         """A rounding instruction: whole numbers pass unchanged."""
@@ -354,7 +406,7 @@ class Builder(Writer):
         helper = f"each.{function}.{x.width}"
         if self.wants_helper(helper):
             names = [f"%x{k}" for k in range(len(operands))]
-            with self.helper(f"{many} @{helper}({', '.join(f'{many} {n}' for n in names)})"):
+            with self.helper(helper, [f"{many} {name}" for name in names], many):
                 self._write_each(function, names, one, many, x.width)
         arguments = ", ".join(f"{many} {v.name}" for v in operands)
         return Vector(self.value(f"call {many} @{helper}({arguments})"), x.dtype, x.width)
@@ -365,9 +417,9 @@ class Builder(Writer):
             self.set(many, place, name)
         with self.loop(0, width) as lane:
             found = self.call(one, function, *(
-                f"{one} {self.get(one, self.address(place, lane, one))}" for place in places))
-            self.set(one, self.address(places[0], lane, one), found)
-        self.line(f"ret {many} {self.get(many, places[0])}")
+                f"{one} {self.get(one, self.f.at(place, lane, one))}" for place in places))
+            self.set(one, self.f.at(places[0], lane, one), found)
+        self.f.done(self.get(many, places[0]))
 
     # --- functions -------------------------------------------------------------------------
 
@@ -453,3 +505,16 @@ class Builder(Writer):
 
     def fmod(self, a: Vector, b: Vector) -> Vector:
         return division.fmod(self, a, b)
+
+
+def _divided(argument: str) -> tuple[str, str]:
+    """Type and value of `type value`, where both may contain blanks inside brackets."""
+    depth = 0
+    for place, letter in enumerate(argument):
+        if letter in "<(":
+            depth += 1
+        elif letter in ">)":
+            depth -= 1
+        elif letter == " " and depth == 0:
+            return argument[:place], argument[place + 1:]
+    raise ValueError(f"no type in {argument!r}")

@@ -233,8 +233,15 @@ class Function:
     # --- order of execution ------------------------------------------------------------------
 
     @contextmanager
-    def loop(self, start: Whole, end: Whole, step: Whole = 1) -> Iterator[str]:
-        """Repeat for start, start + step, ... while below end."""
+    def loop(
+        self, start: Whole, end: Whole, step: Whole = 1, hidden: bool = False,
+    ) -> Iterator[str]:
+        """Repeat for start, start + step, ... while below end.
+
+        Args:
+            hidden: whether LLVM is kept from rewriting addresses that depend on the counter. Its
+                attempts take most of the time of compiling, and rarely make a loop faster.
+        """
         tag = self.fresh()
         index, before = f"%{tag}", self._block
         self.do(f"br label %head.{tag}")
@@ -243,7 +250,7 @@ class Function:
         self.do(f"%more.{tag} = icmp slt i64 {index}, {end}")
         self.do(f"br i1 %more.{tag}, label %body.{tag}, label %end.{tag}")
         self.label(f"body.{tag}")
-        yield index
+        yield self.value(f'call i64 asm "", "=r,0"(i64 {index})') if hidden else index
         self.do(f"br label %tail.{tag}")
         self.label(f"tail.{tag}")
         self.do(f"%next.{tag} = add nsw i64 {index}, {step}")

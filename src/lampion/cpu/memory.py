@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..dtypes import bool_, float16, float32, int32, uint8
 from ..dtypes import dtype as DType
 from .elements import MEMORY, Vector
-from .writer import Whole
+from .kernel_text import Whole
 
 
 def load(b, pointer: str, dtype: DType, stride: Whole, count: Whole | None) -> Vector:
@@ -109,7 +109,7 @@ def _encoded(b, x: Vector) -> str:
 
 
 def _copy(b, target: str, source: str, count: Whole, dtype: DType) -> None:
-    length = b.times(count, _size(dtype))
+    length = b.f.multiply(count, _size(dtype))
     b.call("void", "llvm.memcpy.p0.p0.i64", f"ptr {target}", f"ptr {source}", f"i64 {length}",
            "i1 false")
 
@@ -136,10 +136,10 @@ def _gather(b, pointer: str, dtype: DType, stride: Whole, count: Whole | None) -
             f"<{b.width} x ptr> {_pointers(b, pointer, dtype, stride)}", f"i32 {size}",
             f"<{b.width} x i1> {_all(b, count)}", f"{many} zeroinitializer")
     name = "poison"
-    last = None if count is None else b.minus(count, 1)
+    last = None if count is None else b.f.subtract(count, 1)
     for lane in range(b.width):
-        place = lane if last is None else b.smaller(lane, last)
-        at = b.address(pointer, b.times(place, stride), raw)
+        place = lane if last is None else b.f.minimum(lane, last)
+        at = b.f.at(pointer, b.f.multiply(place, stride), raw)
         one = b.value(f"load {raw}, ptr {at}, align {size}")
         name = b.value(f"insertelement {many} {name}, {raw} {one}, i64 {lane}")
     return name
@@ -156,6 +156,6 @@ def _scatter(b, name: str, pointer: str, dtype: DType, stride: Whole, count: Who
     place = b.variable(many)
     b.set(many, place, name)
     with b.loop(0, b.width if count is None else count) as lane:
-        one = b.get(raw, b.address(place, lane, raw))
-        b.line(f"store {raw} {one}, ptr {b.address(pointer, b.times(lane, stride), raw)}, "
+        one = b.get(raw, b.f.at(place, lane, raw))
+        b.line(f"store {raw} {one}, ptr {b.f.at(pointer, b.f.multiply(lane, stride), raw)}, "
                f"align {size}")

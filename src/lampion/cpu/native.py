@@ -32,7 +32,7 @@ def _plan_loop(loop: kernel.Loop, target: Target) -> steps.Plan | None:
     if not loop.rows or (is_flat(loop) and not loop.width):
         return steps.Plan((), 0)
     lanes = loop_text.lanes_of(loop, target)
-    form, slots, jobs = form_of(nest(loop, lanes), loop_text.VECTORS * lanes)
+    form, slots, jobs = form_of(nest(loop, lanes), lanes)
     return steps.Plan((steps.Step(kernel_of(form, lanes, target), jobs, slots),), 0)
 
 

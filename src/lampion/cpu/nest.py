@@ -13,11 +13,12 @@ Pieces depend on the shape alone, never on the number of threads: so do the bits
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ..kernel import Compute, Load, Loop, Phase, Reduce, Statement, Store
+from .steps import Place
 
 PIECE = 16384  # elements of a row that one job of an elementwise loop does
 GATHER = 8  # what a vector of elements that do not lie side by side costs, in instructions
@@ -39,11 +40,17 @@ class Clip(NamedTuple):
 
 
 class Nest(NamedTuple):
-    """A loop in the form that is written as text."""
+    """A loop in the form that is written as text.
+
+    Attributes:
+        lanes_outer: whether vectors lie across rows.
+        places: where buffers are that are not operands of the same number.
+    """
 
     loop: Loop
     lanes_outer: bool
     clip: Clip | None = None
+    places: Mapping[int, Place] = MappingProxyType({})
 
 
 def accesses(loop: Loop) -> list[Load | Store]:
@@ -219,7 +226,3 @@ def _with_lanes(loop: Loop, lanes: int) -> Nest:
     order = [*(k for k in range(first, count) if k != inner), inner]
     return Nest(_with_axes(loop, range(first), order), False)
 
-
-def jobs_of(nest_: Nest, unit: int) -> int:
-    """How many rows (or blocks of columns) `unit` make one job."""
-    return max(1, math.ceil(unit / max(nest_.loop.width, 1)))

@@ -59,8 +59,9 @@ class Kernel(NamedTuple):
 class Place(NamedTuple):
     """An address: of an operand (0, 1, ...), of SCRATCH or FAULT, plus an offset in bytes.
 
-    FAULT is one i64 that a kernel sets to 1 when it meets what has no answer: a whole number divided
-    by 0, a position outside its axis. The program then stops, and the oracle raises the error.
+    FAULT is one i64 that a kernel sets to 1 when it meets what has no answer: a whole number
+    divided by 0, a position outside its axis. The program then stops, and the oracle raises the
+    error.
     """
 
     where: int

@@ -117,8 +117,8 @@ class Fusion:
         needs = a.needs | b.needs
         if (a.closed and needs & ~a.needs) or (b.closed and needs & ~b.needs):
             return a
-        if (a.axes or b.axes) and a.axes != b.axes and not self._plain(a if a.axes is None else b,
-                                                                       a.axes or b.axes):
+        axes = a.axes or b.axes
+        if axes and a.axes != b.axes and not self._plain(a if a.axes is None else b, axes):
             return a
         large, small = (a, b) if len(a.members) >= len(b.members) else (b, a)
         for order, member in small.members.items():
