@@ -19,7 +19,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "src"
 # packages that they may import.
 ROOMS = (
     ("0 words", "errors dtypes version threads", "numpy"),
-    ("1 graph", "ir kernel strides", "numpy"),
+    ("1 graph", "ir body kernel strides", "numpy"),
     ("2 ops", "ops", ""),
     ("3 graph to graph", "grad interpret passes", "numpy"),
     ("4 engines", "cpu xla", "numpy llvmlite jax"),

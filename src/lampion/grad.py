@@ -11,12 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from .errors import GradientError, InplaceError
-from .ir import NoGradient, Op, Value, mode, origin
-
-
-class Cotangents(dict):
-    """Gradients of the several outputs of one call, by output number (see autograd.Function)."""
-
+from .ir import Cotangents, NoGradient, Value, mode, origin
 
 # Computed values that a backward pass has let go of. Once its gradients are computed too, their
 # data can go: what still holds such a value holds it for its place in the graph.
@@ -182,7 +177,7 @@ def _check_used(value: Value, g: Value, parts: list[Value], start: int) -> None:
                 fix=f"the operation without the trailing underscore, or .clone() before {name}")
 
 
-_saved_cache: dict[tuple[Op, tuple[bool, ...]], tuple[list[int], bool]] = {}
+_saved_cache: dict[tuple, tuple[list[int], bool]] = {}
 
 
 def saved(value: Value) -> list[Value]:
@@ -191,7 +186,9 @@ def saved(value: Value) -> list[Value]:
     if op is None or isinstance(op.grad, NoGradient) or op.kind == "call":
         return []
     mask = tuple(v.tracked for v in value.inputs)
-    key = (op, mask)
+    # What a rule reads depends on settings only where they hold a body.
+    body = tuple(value.settings.values()) if "body" in value.settings else None
+    key = (op, mask, body)
     if key not in _saved_cache:
         _saved_cache[key] = _trial(value, mask)
     inputs, result = _saved_cache[key]
@@ -202,7 +199,7 @@ def saved(value: Value) -> list[Value]:
 def _trial(value: Value, mask: tuple[bool, ...]) -> tuple[list[int], bool]:
     """Run the rule once on stand-ins to see what it reads."""
     def stand_in(v: Value) -> Value:
-        return Value(None, (), {}, v.shape, v.dtype)
+        return Value(None, (), {}, v.shape, v.dtype, tracked=v.tracked)
 
     before, mode.grad = mode.grad, False
     try:

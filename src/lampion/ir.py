@@ -68,6 +68,22 @@ def zero(g, y, *inputs, **settings):
         for v in inputs)
 
 
+class Cotangents(dict):
+    """Gradients of the parts of one value that stands for several results, by part.
+
+    The parts are the outputs of an `autograd.Function`, or windows of what a `scan` gives back.
+    """
+
+
+class Nested:
+    """A setting of an op that is a piece of graph itself (see `body.Body`)."""
+
+    __slots__ = ()
+
+    def verify(self) -> None:
+        """Check every rule; raises VerifyError."""
+
+
 class Op:
     """One primitive operation.
 
@@ -285,27 +301,36 @@ class Graph:
                 raise VerifyError(f"{value!r}: its type rule says {Type(*expected)}")
             if any(type(n) is not int or n < 0 for n in value.shape):
                 raise VerifyError(f"{value!r}: shape {value.shape} is not made of whole numbers")
+            for setting in value.settings.values():
+                if isinstance(setting, Nested):
+                    setting.verify()
             known.add(value.order)
         for value in self.outputs:
             if value.order not in known:
                 raise VerifyError(f"{value!r}: an output that the graph does not make")
 
     def __str__(self) -> str:
-        """The graph as text, one value a line."""
+        """The graph as text, one value a line; bodies of loops stand below."""
+        bodies = list(dict.fromkeys(
+            s for v in self.values for s in v.settings.values() if isinstance(s, Nested)))
+        called: dict[Any, str] = {body: f"body{k}" for k, body in enumerate(bodies)}
         names = {v.order: f"%{i}" for i, v in enumerate(self.inputs + self.values)}
         heading = ", ".join(f"{names[v.order]}: {v.type}" for v in self.inputs)
         lines = [f"graph({heading})"]
         for value in self.values:
             arguments = [names[v.order] for v in value.inputs]
-            arguments += [f"{k}={_setting(s)}" for k, s in value.settings.items()]
+            arguments += [f"{k}={called[s] if isinstance(s, Nested) else setting_text(s)}"
+                          for k, s in value.settings.items()]
             lines.append(
                 f"  {names[value.order]}: {value.type} = {value.op.name}({', '.join(arguments)})"
             )
         lines.append(f"  return {', '.join(names[v.order] for v in self.outputs)}")
+        lines += [f"{called[body]} = {body}" for body in bodies]
         return "\n".join(lines)
 
 
-def _setting(setting: Any) -> str:
+def setting_text(setting: Any) -> str:
+    """Return a setting as it is printed in a graph."""
     if isinstance(setting, dtypes.dtype):
         return setting.name
     return repr(setting).replace(" ", "")

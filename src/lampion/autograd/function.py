@@ -15,8 +15,7 @@ from ..errors import (
     UnsupportedError,
     shape_text,
 )
-from ..grad import Cotangents
-from ..ir import Op, Type, Value, full, mode, registry
+from ..ir import Cotangents, Op, Type, Value, full, mode, registry
 from .modes import no_grad
 
 

@@ -5,6 +5,7 @@
 
 from . import (
     contraction,
+    control,
     convolution,
     elementwise,
     indexing,
@@ -14,5 +15,6 @@ from . import (
 )
 
 __all__ = [
-    "contraction", "convolution", "elementwise", "indexing", "movement", "random", "reduction",
+    "contraction", "control", "convolution", "elementwise", "indexing", "movement", "random",
+    "reduction",
 ]

@@ -51,8 +51,14 @@ def _windows(access: Access, x: Value, value: Value) -> Access:
     return access._replace(strides=(*moved, own * value.settings["dilation"]))
 
 
+def _section(access: Access, x: Value, value: Value) -> Access:
+    own = access.strides[0]
+    offset = access.offset + value.settings["start"] * own
+    return Access(access.source, offset, tuple(s * own for s in strides.contiguous(value.shape)))
+
+
 STEPS = {"reshape": _reshape, "permute": _permute, "expand": _expand, "slice": _slice,
-         "flip": _flip, "windows": _windows}
+         "flip": _flip, "windows": _windows, "section": _section}
 
 
 def access(value: Value) -> Access:
