@@ -9,6 +9,7 @@
     ├── StateError            (RuntimeError)          an object used in the wrong state or order
     ├── ArgumentError         (ValueError)            an argument's value is outside its range
     │   ├── ArgumentRangeError (also RuntimeError)    the same, where PyTorch says RuntimeError
+    │   ├── HeadsError         (also AssertionError)  features that attention heads cannot share
     │   └── ShapeArgumentError (also ShapeError)      shapes, where PyTorch says ValueError
     ├── ArgumentTypeError     (TypeError)             an argument is of the wrong kind
     ├── IndexRangeError       (IndexError)            an index outside its axis
@@ -138,6 +139,10 @@ class ArgumentError(LampionError, ValueError):
 
 class ArgumentRangeError(ArgumentError, RuntimeError):
     """An argument outside its range, where PyTorch raises RuntimeError."""
+
+
+class HeadsError(ArgumentError, AssertionError):
+    """Features that attention heads cannot share (PyTorch: an assertion)."""
 
 
 class ShapeArgumentError(ShapeError, ArgumentError):

@@ -31,6 +31,7 @@ from lampion.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from lampion.nn.attention import MultiheadAttention
 from lampion.nn.batchnorm import (
     BatchNorm1d,
     BatchNorm2d,
@@ -148,6 +149,8 @@ from lampion.nn.pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from lampion.nn.recurrent import GRU, LSTM, RNN, RNNBase
+from lampion.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from lampion.nn.shaping import (
     ChannelShuffle,
     Flatten,
@@ -160,6 +163,8 @@ from lampion.nn.shaping import (
     UpsamplingBilinear2d,
     UpsamplingNearest2d,
 )
+from lampion.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
+from lampion.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 
 __all__ = [
     "AdaptiveAvgPool1d",
@@ -210,6 +215,8 @@ __all__ = [
     "Fold",
     "GELU",
     "GLU",
+    "GRU",
+    "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
@@ -227,6 +234,8 @@ __all__ = [
     "LPPool1d",
     "LPPool2d",
     "LPPool3d",
+    "LSTM",
+    "LSTMCell",
     "LayerNorm",
     "LazyBatchNorm1d",
     "LazyBatchNorm2d",
@@ -261,6 +270,7 @@ __all__ = [
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
     "NLLLoss2d",
     "PReLU",
@@ -272,6 +282,10 @@ __all__ = [
     "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNN",
+    "RNNBase",
+    "RNNCell",
+    "RNNCellBase",
     "RReLU",
     "ReLU",
     "ReLU6",
@@ -297,6 +311,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",

@@ -78,6 +78,10 @@ class Linear(Module):
                 f"bias={self.bias is not None}")
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """PyTorch's name for the `Linear` that ends attention."""
+
+
 class Bilinear(Module):
     """Apply y = x1^T A x2 + b.
 

@@ -12,6 +12,7 @@ from importlib.machinery import ModuleSpec
 
 from lampion.nn import (
     activation,
+    attention,
     batchnorm,
     common,
     container,
@@ -29,13 +30,17 @@ from lampion.nn import (
     padding,
     parameter_container,
     pooling,
+    recurrent,
+    recurrent_cells,
     shaping,
     state,
+    transformer,
+    transformer_layers,
 )
 
 # PyTorch's file: our files.
 PLACES = {
-    "activation": (activation,),
+    "activation": (activation, attention),
     "batchnorm": (batchnorm,),
     "channelshuffle": (shaping,),
     "container": (container, parameter_container),
@@ -53,7 +58,9 @@ PLACES = {
     "padding": (padding,),
     "pixelshuffle": (shaping,),
     "pooling": (pooling,),
+    "rnn": (recurrent, recurrent_cells),
     "sparse": (embedding,),
+    "transformer": (transformer, transformer_layers),
     "upsampling": (shaping,),
     "utils": (common,),
 }
