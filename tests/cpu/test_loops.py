@@ -15,7 +15,7 @@ from loop_oracle import run_loop
 from lampion import dtypes, interpret, ir, ops
 from lampion.cpu import native, steps, target
 from lampion.errors import ArgumentError
-from lampion.ir import Graph, Type, registry
+from lampion.ir import Graph, Type, Value, registry
 from lampion.kernel import Compute, Load, Loop, Phase, Reduce, Store
 from lampion.passes.access import access
 from lampion.passes.fuse import Fusion
@@ -56,6 +56,11 @@ def run_native(loop: Loop, addresses: list[int], name: str = "host", split: int 
     instructions = target.named(name)
     plan = native.plan_loop(loop, instructions)
     assert plan is not None
+    return run_plan(plan, addresses, instructions, split)
+
+
+def run_plan(plan: steps.Plan, addresses: list[int], instructions: target.Target,
+             split: int | None) -> bool:
     scratch = np.full(plan.scratch_bytes + 64, 0x7F, np.uint8)
     fault = np.zeros(1, np.int64)
     calls = steps.bind(plan, addresses, -(-scratch.ctypes.data // 64) * 64, instructions,
@@ -251,7 +256,7 @@ def filled(loop: Loop, seed: int) -> list[np.ndarray]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(loops(), st.integers(0, 2**32), st.sampled_from(targets()))
 def test_a_drawn_loop_computes_its_meaning(loop, seed, name):
     first = len(loop.buffers) - loop.outputs
@@ -270,3 +275,206 @@ def test_a_drawn_loop_computes_its_meaning(loop, seed, name):
     if not fault:
         for got, want in zip(buffers, expected, strict=True):
             np.testing.assert_array_equal(got, want)
+
+
+def test_division_of_whole_numbers_by_zero_is_noted():
+    whole = Type((5,), dtypes.int32)
+    loop = Loop((), (5,), (Phase((
+        Load(0, dtypes.int32, 0, (1,)), Load(1, dtypes.int32, 0, (1,)),
+        Compute(registry["floor_divide"], (0, 1), (), dtypes.int32), Store(2, 2, 0, (1,)))),),
+        (whole, whole, whole), 1)
+    a, b, c = (np.arange(1, 6, dtype=np.int32) for _ in range(3))
+    addresses = [x.ctypes.data for x in (a, b, c)]
+    assert not run_native(loop, addresses)
+    assert c.tolist() == [1, 1, 1, 1, 1]
+    b[3] = 0
+    assert run_native(loop, addresses)
+
+
+# --- whole graphs ------------------------------------------------------------------------------
+
+
+def compute(outputs: list[Value], name: str = "host", split: int | None = None,
+            ) -> tuple[list[np.ndarray], int]:
+    """The arrays of outputs by native loops, everything else by its meaning; how many loops."""
+    simple, wanted = simplify(Graph(outputs))
+    fusion = Fusion(simple)
+    stored = fusion.stored()
+    arrays = {v.order: v.data for v in simple.inputs}
+
+    def read(value: Value) -> np.ndarray:
+        found = access(value)
+        if found.source.order not in arrays:
+            make(found.source)
+        base = np.ascontiguousarray(arrays[found.source.order]).reshape(-1)
+        if not base.size or 0 in value.shape:
+            return np.zeros(value.shape, base.dtype)
+        return np.lib.stride_tricks.as_strided(
+            base[found.offset:], value.shape, [s * base.itemsize for s in found.strides])
+
+    def make(value: Value) -> None:
+        group = fusion.group_of.get(value.order)
+        if group is None:
+            arrays[value.order] = interpret.compute(value, [read(v) for v in value.inputs])
+            return
+        lowered = lower(fusion, group, [k for k in group.members if k in stored])
+        buffers = [np.ascontiguousarray(read(v)) for v in lowered.inputs]
+        buffers += [np.empty(v.shape, v.dtype.array) for v in lowered.outputs]
+        assert not run_native(lowered.loop, [b.ctypes.data for b in buffers], name, split)
+        for made, array in zip(lowered.outputs, buffers[len(lowered.inputs):], strict=True):
+            arrays[made.order] = array
+
+    return [read(v) for v in wanted], len(fusion.groups)
+
+
+def leaf(*shape: int, seed: int = 0, dtype: dtypes.dtype = dtypes.float32) -> Value:
+    array = np.random.default_rng(seed).standard_normal(shape)
+    return ir.leaf(dtypes.round_to(dtype, array.astype(dtype.array)), dtype)
+
+
+def total(x: Value, *axes: int) -> Value:
+    return registry["sum"](x, axes=axes)
+
+
+def widened(value: Value) -> Value:
+    """The same web of values in float64, from leaves that hold the same numbers."""
+    known: dict[int, Value] = {}
+
+    def wide(v: Value) -> Value:
+        if v.order not in known:
+            if v.op is None:
+                known[v.order] = ir.leaf(v.data.astype(np.float64), dtypes.float64)
+            else:
+                known[v.order] = v.op(*map(wide, v.inputs), **v.settings)
+        return known[v.order]
+
+    return wide(value)
+
+
+def softmax(x: Value, axis: int) -> Value:
+    top = ir.expand(registry["max"](x, axes=(axis,)), x.shape)
+    up = registry["exp"](x - top)
+    return up / ir.expand(total(up, axis), x.shape)
+
+
+def log_softmax(x: Value) -> Value:
+    top = ir.expand(registry["max"](x, axes=(1,)), x.shape)
+    low = x - top
+    return low - ir.expand(registry["log"](total(registry["exp"](low), 1)), x.shape)
+
+
+def normalised(x: Value, *axes: int) -> tuple[Value, Value]:
+    count = float(np.prod([x.shape[k] for k in axes]))
+    low = x - ir.expand(total(x, *axes) / count, x.shape)
+    scale = registry["rsqrt"](total(low * low, *axes) / count + 1e-5)
+    return low * ir.expand(scale, x.shape), scale
+
+
+def norm_backward(g: Value, x: Value, weight: Value, *axes: int) -> Value:
+    count = float(np.prod([x.shape[k] for k in axes]))
+    normal, scale = normalised(x, *axes)
+    g = g * ir.expand(weight, x.shape)
+    mean = ir.expand(total(g, *axes) / count, x.shape)
+    along = ir.expand(total(g * normal, *axes) / count, x.shape)
+    return (g - mean - normal * along) * ir.expand(scale, x.shape)
+
+
+def cross_entropy(x: Value, chosen: Value) -> Value:
+    return -(total(log_softmax(x) * chosen, 0, 1) / x.shape[0])
+
+
+GROUPS = {
+    "softmax": (lambda: softmax(leaf(7, 129), 1), 1),
+    "softmax of ten": (lambda: softmax(leaf(64, 10), 1), 1),
+    "softmax down": (lambda: softmax(leaf(33, 70), 0), 1),
+    "log_softmax": (lambda: log_softmax(leaf(40, 11)), 1),
+    "layer norm": (lambda: normalised(leaf(9, 200), 1)[0] * ir.expand(leaf(200), (9, 200)), 1),
+    "layer norm backward": (
+        lambda: norm_backward(leaf(9, 50), leaf(9, 50, seed=1), leaf(50, seed=2), 1), 1),
+    "batch norm": (lambda: normalised(leaf(5, 3, 7, 9), 0, 2, 3)[0], 1),
+    "batch norm backward": (lambda: norm_backward(
+        leaf(5, 3, 7, 9), leaf(5, 3, 7, 9, seed=1), leaf(1, 3, 1, 1), 0, 2, 3), 1),
+    "cross entropy": (lambda: cross_entropy(leaf(33, 10), leaf(33, 10, seed=1)), 2),
+    "norm": (lambda: registry["norm2"](leaf(3, 4, 500), axes=(0, 1, 2)), 1),
+}
+
+
+@pytest.mark.parametrize("name", targets())
+@pytest.mark.parametrize("group", GROUPS)
+def test_groups_of_networks(group, name):
+    make, most = GROUPS[group]
+    value = make()
+    (got,), loops_made = compute([value], name)
+    (expected,) = interpret.run(Graph([widened(value)]))
+    scale = np.max(np.abs(expected))
+    np.testing.assert_allclose(got, expected, rtol=3e-6, atol=3e-6 * scale)
+    assert loops_made <= most
+
+
+@pytest.mark.parametrize("shape, axes", [
+    ((1_000_003,), (0,)), ((700, 501), (0,)), ((700, 501), (1,)), ((700, 501), (0, 1)),
+    ((3, 100_000), (1,)), ((30_000, 7), (0,)), ((5, 6, 24, 24), (0, 2, 3)),
+])
+def test_long_sums_are_exact_and_do_not_depend_on_who_does_them(shape, axes):
+    # The bound is one rounding of the sum of sizes: a plain running sum has thousands.
+    x = leaf(*shape, seed=3)
+    value = total(x, *axes)
+    (whole,), _ = compute([value])
+    for split in (1, 2):
+        (again,), _ = compute([value], split=split)
+        assert again.tobytes() == whole.tobytes()
+    expected = x.data.astype(np.float64).sum(axes, keepdims=True)
+    size = np.abs(x.data).astype(np.float64).sum(axes, keepdims=True)
+    assert np.all(np.abs(whole - expected) <= np.abs(expected) * 2**-22 + size * 2**-24)
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=lambda d: d.name)
+def test_sums_of_special_values(dtype):
+    rows = np.ones((6, 300))
+    rows[0, 7], rows[1, 299], rows[2, [3, 200]] = np.nan, np.inf, (np.inf, -np.inf)
+    rows[3, 0], rows[4] = -np.inf, -0.0
+    x = ir.leaf(rows.astype(dtype.array), dtype)
+    (got, most), _ = compute([total(x, 1), registry["max"](x, axes=(1,))])
+    assert np.array_equal(got[:4, 0], [np.nan, np.inf, np.nan, -np.inf], equal_nan=True)
+    assert got[5, 0] == 300
+    assert np.array_equal(most[:4, 0], [np.nan, np.inf, np.inf, 1], equal_nan=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from(targets()), st.sampled_from(FLOATS))
+def test_half_types_round_after_every_operation(seed, name, dtype):
+    x, y = leaf(37, seed=seed, dtype=dtype), leaf(37, seed=seed + 1, dtype=dtype)
+    value = (x * y + x) / (y * y + 1.0) - registry["relu"](x) * 3.0
+    (got,), loops_made = compute([value, ], name)
+    (expected,) = interpret.run(Graph([value]))
+    np.testing.assert_array_equal(got, expected)
+    assert loops_made == 1
+
+
+# --- batches -----------------------------------------------------------------------------------
+
+
+def test_a_batch_does_the_work_of_its_plans():
+    """Updates of parameters of many sizes, and a sum among them, as one step."""
+    plans, operands, buffers, expected = [], [], [], []
+    for number, size in enumerate((1, 70_000, 3, 5000, 40_000)):
+        x, y = leaf(size, seed=number), leaf(size, seed=number + 50)
+        value = total(x * y, 0) if number == 3 else x * 0.5 + y
+        simple, _ = simplify(Graph([value]))
+        fusion = Fusion(simple)
+        (group,) = fusion.groups
+        lowered = lower(fusion, group, list(fusion.stored()))
+        plans.append(native.plan_loop(lowered.loop))
+        operands.append(range(len(buffers), len(buffers) + len(lowered.loop.buffers)))
+        buffers += [v.data for v in lowered.inputs]
+        buffers += [np.empty(v.shape, v.dtype.array) for v in lowered.outputs]
+        expected.append((len(buffers) - 1, interpret.run(Graph([value]))[0]))
+    plan = native.batch(plans, operands)
+    assert len(plan.steps) == 1
+    assert plan.steps[0].jobs == sum(p.steps[0].jobs for p in plans)
+    for split in (None, 1, 2, 3):
+        for place, _ in expected:
+            buffers[place][...] = -1
+        run_plan(plan, [b.ctypes.data for b in buffers], target.host(), split)
+        for place, array in expected:
+            np.testing.assert_allclose(buffers[place], array, rtol=1e-6)

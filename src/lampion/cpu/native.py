@@ -3,6 +3,8 @@
     plan = plan_loop(loop)                # operands: the loop's buffers, inputs first
     plan = plan_value(value, operands)    # operands: the inputs' memory, then the result's
 
+    plan = batch(plans, operands)         # several that do not wait for each other, as one
+
 Planning is cheap the second time: plans are kept by what they depend on.
 """
 
@@ -12,6 +14,7 @@ import functools
 
 from .. import ir, kernel
 from . import loop_text, steps
+from .batch import batch as batch
 from .kernels import PROVIDERS
 from .loop_form import Form, form_of
 from .nest import is_flat, nest

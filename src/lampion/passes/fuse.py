@@ -17,11 +17,8 @@ depends on yet may take on new dependencies: so what others know of it stays tru
 
 from __future__ import annotations
 
-from ..dtypes import bfloat16, float16
 from ..ir import Graph, Value
 from .access import Access, access
-
-STORAGE_ONLY = (float16, bfloat16)
 
 
 class Group:
@@ -220,7 +217,7 @@ _MOVES = ("reshape", "permute", "expand", "slice", "flip", "windows")
 
 def fusible(value: Value) -> bool:
     """Whether a loop can compute a value."""
-    if value.op.kind not in ("elementwise", "reduction") or value.op.lower.get("emit") is None and (
-            value.op.kind == "elementwise"):
-        return False
-    return not any(v.dtype in STORAGE_ONLY for v in (value, *value.inputs))
+    op = value.op
+    assert op is not None, "a leaf is not computed"
+    return op.kind == "reduction" or (
+        op.kind == "elementwise" and op.lower.get("emit") is not None)
