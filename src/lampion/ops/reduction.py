@@ -74,9 +74,10 @@ def _accumulate(xp, ufunc, x, axis, exclusive, reverse, start):
         first = xp.full(x.shape[:axis] + ones + x.shape[axis + 1:], start)
         x = xp.concatenate([first.astype(x.dtype), xp.take(x, xp.arange(builtins.max(
             x.shape[axis] - 1, 0)), axis=axis)], axis)
-    out = ufunc(x, axis=axis, dtype=x.dtype)
+    # As PyTorch: float32 is accumulated in float64, so that long axes lose nothing.
+    wide = xp.float64 if x.dtype == xp.float32 else x.dtype
+    out = ufunc(x, axis=axis, dtype=wide).astype(x.dtype)
     return xp.flip(out, axis) if reverse else out
-
 
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from ...ir import Type
 from ..steps import Operand, Plan
 from ..target import Target
-from . import convolution, copies, extremes, indexing, matmul, random_bits
+from . import convolution, copies, cumulative, extremes, indexing, matmul, random_bits
 
 Provider = Callable[[tuple[Operand, ...], Type, Mapping[str, Any], Target], Plan | None]
 
@@ -27,6 +27,9 @@ PROVIDERS: dict[str, Provider] = {
     "convolution": convolution.provide_forward,
     "convolution_input": convolution.provide_input,
     "convolution_weight": convolution.provide_weight,
+    "cummax_index": cumulative.cummax_index,
+    "cumprod": cumulative.cumprod,
+    "cumsum": cumulative.cumsum,
     "gather": indexing.gather,
     "matmul": matmul.provide,
     "put": indexing.put,

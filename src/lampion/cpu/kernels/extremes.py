@@ -15,14 +15,12 @@ from typing import Any
 from ...dtypes import dtype as DType
 from ...ir import Type
 from ..kernel_text import Function, Module, Whole
-from ..steps import Kernel, Operand, Place, Plan, Step
+from ..steps import Kernel, Operand, Plan
 from ..target import Target
-from . import lines, walk
-from .copies import place
+from . import lines
 from .numbers import of_width
 from .order import Order
 
-SOURCE, RESULT, JOBS_A_LINE, LINES, LENGTH, LINE_STRIDE, STRIDE, INNER, COLUMNS = range(9)
 BLOCK = 4096  # elements whose best is found before it is looked up
 VECTORS = 4  # worked on at the same time
 
@@ -42,27 +40,17 @@ def argmin(
 
 
 def _plan(x: Operand, axis: int, largest: bool, target: Target) -> Plan | None:
-    view = lines.along(x, axis)
+    view = lines.along(x, axis, turned=True)
     if view is None or not 0 < view.length < 1 << 31 or view.inner_stride != 1:
         return None
     if view.inner == 1 and view.stride != 1:
         return None
-    if not view.outer * view.inner:
-        return Plan((), 0)
-    size = x.dtype.array.itemsize
-    if view.inner > 1:
-        shape, columns = "across", max(64, walk.JOB_BYTES // (size * view.length) // 64 * 64)
-        in_line = -(-view.inner // columns)
-        jobs, together = view.outer * in_line, 1
-    else:
-        shape = "short" if view.length <= target.lanes(size) else "long"
-        together = max(1, walk.JOB_BYTES // (size * view.length + 8))
-        jobs, columns, in_line = -(-view.outer // together), 0, together
+    shape = "across"
+    if view.inner == 1:
+        shape = "short" if view.length <= target.lanes(x.dtype.array.itemsize) else "long"
     kernel = Kernel(f"arg{'max' if largest else 'min'} {shape} {x.dtype.name}",
                     lambda: _Extreme(x.dtype, largest, target).text(shape), "extreme")
-    slots = (place(0, x), Place(1), in_line, view.outer, view.length, view.outer_stride * size,
-             view.stride * size, view.inner, columns)
-    return Plan((Step(kernel, jobs, slots),), 0)
+    return lines.plan_lines(x, view, kernel, 8, kept=False)
 
 
 class _Extreme:
@@ -76,18 +64,14 @@ class _Extreme:
 
     def text(self, shape: str) -> str:
         f = self.f
-        self.source, self.result = f.slot(SOURCE, "ptr"), f.slot(RESULT, "ptr")
-        self.length, self.line_stride = f.slot(LENGTH), f.slot(LINE_STRIDE)
+        self.length = f.slot(lines.LENGTH)
+        self.width = self.module.target.lanes(max(self.size, 4) if shape == "across" else self.size)
         if shape == "across":
-            self.across()
+            self.stride = f.slot(lines.STRIDE)
+            lines.each_column(f, self.width, self.columns)
         else:
-            self.width = self.module.target.lanes(self.size)
-            together = f.slot(JOBS_A_LINE)
-            last = f.minimum(f.multiply("%end", together), f.slot(LINES))
-            with f.loop(f.multiply("%begin", together), last) as line:
-                start = f.at(self.source, f.multiply(line, self.line_stride), "i8")
-                found = self.short(start) if shape == "short" else self.long(start)
-                f.store("i64", found, f.at(self.result, line, "i64"))
+            with lines.each_line(f) as (start, result):
+                f.store("i64", self.short(start) if shape == "short" else self.long(start), result)
         f.done()
         return self.module.text()
 
@@ -200,30 +184,10 @@ class _Extreme:
                 f.store("i64", self.length, place)
         return f.load("i64", found)
 
-    def across(self) -> None:
-        """A job is a block of columns of one matrix."""
-        f = self.f
-        in_line, inner, columns = f.slot(JOBS_A_LINE), f.slot(INNER), f.slot(COLUMNS)
-        self.stride = f.slot(STRIDE)
-        width = self.module.target.lanes(max(self.size, 4))
-        with f.loop("%begin", "%end") as job:
-            matrix = f.divide(job, in_line)
-            left = f.multiply(f.subtract(job, f.multiply(matrix, in_line)), columns)
-            right = f.minimum(f.add(left, columns), inner)
-            start = f.at(self.source, f.multiply(matrix, self.line_stride), "i8")
-            result = f.at(self.result, f.multiply(matrix, inner), "i64")
-            step = VECTORS * width
-            whole = f.add(left, f.value(f"and i64 {f.subtract(right, left)}, -{step}"))
-            with f.loop(left, whole, step) as k:
-                self.columns(start, result, k, width, VECTORS, None)
-            with f.loop(whole, right, width) as k:
-                mask = f.lanes_below(width, f.subtract(right, k))
-                self.columns(start, result, k, width, 1, mask)
-
-    def columns(self, start: str, result: str, column: Whole, width: int, count: int,
+    def columns(self, start: str, result: str, column: Whole, count: int,
                 mask: str | None) -> None:
         """Some vectors of columns, from the first row to the last."""
-        f, order = self.f, self.order
+        f, order, width = self.f, self.order, self.width
         vector, bits = of_width(self.kind, width), f"<{width} x i1>"
         number = "i64" if self.size == 8 else "i32"
         numbers = of_width(number, width)

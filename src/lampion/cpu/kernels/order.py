@@ -1,7 +1,7 @@
 """How elements are compared: NaN is beyond all others, -0 and +0 are equal.
 
-float32 and float64 are compared as they are, and NaN is asked for; the bits of float16 become whole
-numbers in the same order, with NaN as the one at the end.
+float32 and float64 are compared as they are, and NaN is asked for; or bits become whole numbers in
+the same order, with NaN as the one at the end: always so for float16.
 """
 
 from __future__ import annotations
@@ -12,47 +12,58 @@ from ..kernel_text import Function, size_of
 from .numbers import WORD, of_width
 
 
-class Order:
-    """Which of two elements comes first when the largest (or smallest) is looked for."""
+# The bits of infinity; what is above is NaN.
+INFINITY = {"i16": 0x7C00, "i32": 0x7F800000, "i64": 0x7FF0000000000000}
 
-    def __init__(self, f: Function, dtype: DType, largest: bool):
+
+class Order:
+    """Which of two elements comes first when the largest (or smallest) is looked for.
+
+    Args:
+        bits: compare float32 and float64 by their bits, too.
+    """
+
+    def __init__(self, f: Function, dtype: DType, largest: bool, bits: bool = False):
         self.f, self.dtype, self.largest = f, dtype, largest
         self.kind = WORD[dtype.name]
+        self.by_bits = dtype is float16 or bits and dtype.is_floating_point
+        if self.by_bits:
+            self.kind = {"float": "i32", "double": "i64"}.get(self.kind, self.kind)
         self.size = size_of(self.kind)
         self.floating = self.kind in ("float", "double")
         self.signed = dtype.is_signed and dtype is not bool_
 
     def last(self, width: int) -> str:
-        """Return the element that no other comes behind, in all lanes."""
+        """Return the element that no other comes behind, as in memory, in all lanes."""
         if self.floating:
             number = "0xFFF0000000000000" if self.largest else "0x7FF0000000000000"
         else:
             bits = 8 * self.size
             low = -(1 << (bits - 1)) if self.signed else 0
             high = (1 << (bits - 1)) - 1 if self.signed else (1 << bits) - 1
-            # float16 lies in memory as bits that are made comparable only after reading.
-            if self.dtype is float16:
-                low, high = -0x400, 0x7C00  # the bits of the two infinities
+            if self.by_bits:
+                high = INFINITY[self.kind]
+                low = high - (1 << (bits - 1))
             number = str(low if self.largest else high)
         return number if width == 1 else f"splat ({self.kind} {number})"
 
     def comparable(self, width: int, x: str) -> str:
         """Return elements of memory as `better` wants them."""
-        if self.dtype is not float16:
+        if not self.by_bits:
             return x
-        f, kind = self.f, of_width("i16", width)
-        bits = of_width("i1", width)
+        f, kind, bits = self.f, of_width(self.kind, width), of_width("i1", width)
+        top = (1 << (8 * self.size - 1)) - 1
 
         def number(n: int) -> str:
-            return str(n) if width == 1 else f"splat (i16 {n})"
+            return str(n) if width == 1 else f"splat ({self.kind} {n})"
 
-        size = f.value(f"and {kind} {x}, {number(0x7FFF)}")
+        size = f.value(f"and {kind} {x}, {number(top)}")
         negative = f.value(f"icmp slt {kind} {x}, {number(0)}")
         # The numbers below zero in reverse; -0 becomes 0.
         turned = f.value(f"sub {kind} {number(0)}, {size}")
         key = f.value(f"select {bits} {negative}, {kind} {turned}, {kind} {size}")
-        nan = f.value(f"icmp ugt {kind} {size}, {number(0x7C00)}")
-        end = number(32767 if self.largest else -32768)
+        nan = f.value(f"icmp ugt {kind} {size}, {number(INFINITY[self.kind])}")
+        end = number(top if self.largest else -top - 1)
         return f.value(f"select {bits} {nan}, {kind} {end}, {kind} {key}")
 
     def before(self, width: int, a: str, b: str) -> str:
