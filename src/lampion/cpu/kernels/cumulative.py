@@ -133,7 +133,7 @@ class _Running:
         return self.f.shuffle(vector, x, f"splat ({self.kind} {self.start})", places)
 
     def summed(self, x: str) -> str:
-        """Return running sums within a vector: upper halves of blocks add what the lower end with."""
+        """Return running sums within a vector: upper halves add what the lower ones end with."""
         f, width, by = self.f, self.width, 1
         vector = of_width(self.kind, width)
         while by < width:

@@ -11,7 +11,6 @@ from ...dtypes import dtype as DType
 from ..kernel_text import Function, size_of
 from .numbers import WORD, of_width
 
-
 # The bits of infinity; what is above is NaN.
 INFINITY = {"i16": 0x7C00, "i32": 0x7F800000, "i64": 0x7FF0000000000000}
 
