@@ -1,6 +1,8 @@
-"""Run one elementwise op as a native loop over contiguous arrays."""
+"""Run elementwise ops as one native loop over contiguous arrays."""
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,30 +17,55 @@ DTYPES = {np.dtype(d.array): d for d in (
     dtypes.float16, dtypes.float32, dtypes.float64)}
 
 
-def computed(
-    name: str, *arrays: np.ndarray, target: Target | None = None, settings: dict | None = None,
-    types: tuple[dtypes.dtype, ...] | None = None, faults: bool = False,
-) -> np.ndarray:
-    """Return what native code makes of arrays of one shape.
+class Call(NamedTuple):
+    """An op applied to some of the arrays."""
 
-    Args:
-        types: lampion's types, where the arrays' own do not say it (bfloat16).
-        faults: whether the op may note a fault; otherwise that fails.
-    """
-    op, settings = registry[name], settings or {}
-    types = types or tuple(DTYPES[a.dtype] for a in arrays)
+    name: str
+    operands: tuple[int, ...]
+    settings: tuple[tuple[str, Any], ...] = ()
+
+    def value(self, types: tuple[dtypes.dtype, ...], size: int) -> Value:
+        """Return it as a value of the graph, for its type and its meaning."""
+        op, settings = registry[self.name], dict(self.settings)
+        inputs = tuple(Value(None, (), {}, (size,), types[k]) for k in self.operands)
+        result = op.result(*inputs, **settings)
+        return Value(op, inputs, settings, result.shape, result.dtype)
+
+
+class Results(NamedTuple):
+    """What native code made, and whether it noted a fault."""
+
+    arrays: list[np.ndarray]
+    fault: bool
+
+
+def run(
+    calls: list[Call], arrays: list[np.ndarray], types: tuple[dtypes.dtype, ...],
+    target: Target | None = None,
+) -> Results:
+    """Do all calls in one loop; a call may also use results of those before it."""
     size, count = arrays[0].size, len(arrays)
-    out = op.result(*(Value(None, (), {}, (size,), t) for t in types), **settings).dtype
+    made: list[dtypes.dtype] = []
+    for call in calls:
+        made.append(call.value((*types, *made), size).dtype)
     body = [*(Load(k, t, 0, (1,)) for k, t in enumerate(types)),
-            Compute(op, tuple(range(count)), tuple(settings.items()), out),
-            Store(count, count, 0, (1,))]
-    loop = Loop((), (size,), (Phase(tuple(body)),), tuple(Type((size,), t) for t in (*types, out)),
-                1)
+            *(Compute(registry[c.name], c.operands, c.settings, t) for c, t in zip(calls, made)),
+            *(Store(count + k, count + k, 0, (1,)) for k in range(len(calls)))]
+    loop = Loop((), (size,), (Phase(tuple(body)),),
+                tuple(Type((size,), t) for t in (*types, *made)), len(calls))
     given = [np.ascontiguousarray(a) for a in arrays]
-    result = np.empty(size, out.array)
+    results = [np.empty(size, t.array) for t in made]
     fault = np.zeros(1, np.int64)
     plan = native.plan_loop(loop, target)
-    places = [a.ctypes.data for a in (*given, result)]
+    assert plan is not None
+    places = [a.ctypes.data for a in (*given, *results)]
     steps.run_serially(steps.bind(plan, places, target=target, fault=fault.ctypes.data))
-    assert faults or not fault[0]
-    return result.reshape(arrays[0].shape)
+    return Results(results, bool(fault[0]))
+
+
+def computed(name: str, *arrays: np.ndarray, target: Target | None = None) -> np.ndarray:
+    """Return what native code makes of arrays of one shape and op; no fault may be noted."""
+    types = tuple(DTYPES[a.dtype] for a in arrays)
+    found = run([Call(name, tuple(range(len(arrays))))], list(arrays), types, target)
+    assert not found.fault
+    return found.arrays[0]
