@@ -18,7 +18,8 @@ Strides = tuple[int, int, int, int]
 CACHE = 640 * 1024  # bytes of B that tiles read again and again from the second-level cache
 NEAR = 96 * 1024  # B of at most so many bytes is read where it lies, wherever it lies
 DEPTH = 384  # of a block of k
-GROUP = 96  # rows of A that are copied at a time
+FIRST = 24 * 1024  # bytes of B that stay in the first-level cache
+ROWS = 96  # rows of A that are copied at a time
 JOBS = 16  # how many jobs a large product should at least have
 WORK = 250_000  # multiplications that make a job worth starting on a thread
 DOT_ROWS = 32  # products of more rows copy a transposed B
@@ -96,7 +97,10 @@ class _Planner:
         """Return the plan that takes A and B as they lie."""
         p = self.p
         down, across = self.job_shape(p.m, p.n)
-        return self.plan(driver(p.element, False, self.target), down, across,
+        group = self.columns
+        if not self.dot:
+            group *= max(1, FIRST // (max(p.k, 1) * self.itemsize) // self.columns)
+        return self.plan(driver(p.element, False, self.target), down, across, group,
                          self.tiles(False), (), 0)
 
     def blocked(self, transposed: bool, large_b: bool) -> Plan:
@@ -108,7 +112,7 @@ class _Planner:
         copies_b = transposed or large_b
         merge = max(1, most // across)
         wide = min(merge * across, -(-p.n // self.columns) * self.columns)
-        group = max(self.rows, GROUP // self.rows * self.rows) if self.copies_a else p.m
+        group = max(self.rows, ROWS // self.rows * self.rows) if self.copies_a else p.m
         b_room = depth * wide + MARGIN if copies_b else 0
         a_room = depth * group + MARGIN if self.copies_a else 0
         jobs = p.batch[0] * p.batch[1] * -(-p.m // down) * -(-p.n // across)
@@ -119,9 +123,9 @@ class _Planner:
                 p.element, self.target)
         pack_a = pack_rows(p.element, self.target) if self.copies_a else 0
         more = (*(self.tiles(True) if large_b and not transposed else (0,) * 4), pack_a, pack_b,
-                Place(SCRATCH), 0, places, b_room + a_room, depth, merge, group, b_room)
-        return self.plan(driver(p.element, True, self.target), down, across, self.tiles(False),
-                         more, places * (b_room + a_room) * self.itemsize)
+                Place(SCRATCH), 0, places, b_room + a_room, depth, merge, b_room)
+        return self.plan(driver(p.element, True, self.target), down, across, group,
+                         self.tiles(False), more, places * (b_room + a_room) * self.itemsize)
 
     def job_shape(self, down: int, across: int) -> tuple[int, int]:
         """Return rows and columns of a job: enough jobs for threads, none too small."""
@@ -159,7 +163,9 @@ class _Planner:
                                       ahead=far).kernel(self.target))
         return tuple(found)
 
-    def plan(self, kernel: Kernel, down: int, across: int, tiles, more, scratch: int) -> Plan:
+    def plan(
+        self, kernel: Kernel, down: int, across: int, group: int, tiles, more, scratch: int,
+    ) -> Plan:
         """Return the plan of one step from the driver's table of arguments."""
         p = self.p
         blocks = (-(-p.m // down), -(-p.n // across))
@@ -167,7 +173,7 @@ class _Planner:
         table = (Place(p.first), Place(1 - p.first), Place(2), Place(3) if self.bias else 0,
                  p.m, p.n, p.k, *p.a[2:], *p.b[2:], b_step, p.n,
                  *p.a[:2], *p.b[:2], p.batch[1], p.m * p.n, down, across, *blocks,
-                 self.rows, self.columns, p.n % self.width or self.width)
+                 self.rows, self.columns, p.n % self.width or self.width, group)
         assert len(table) == Slot.TILES
         jobs = p.batch[0] * p.batch[1] * blocks[0] * blocks[1]
         return Plan((Step(kernel, jobs, (*table, *tiles, *more)),), scratch)
@@ -185,8 +191,8 @@ def tile_shape(m: int, n: int, width: int, target: Target) -> tuple[int, int]:
     most = 8 if many else 6
     rows = -(-m // -(-m // most))
     # Few rows: as many sums as keep the arithmetic busy.
-    vectors = ({1: 8, 2: 6, 3: 6, 4: 5, 5: 4, 6: 4} if many else {1: 6, 2: 4, 3: 3, 4: 2}).get(m, 2)
-    return rows, max(1, min(vectors, -(-n // width)))
+    wide = {1: 16, 2: 8, 3: 6, 4: 5, 5: 4, 6: 4} if many else {1: 6, 2: 4, 3: 3}
+    return rows, max(1, min(wide.get(m, 2), -(-n // width)))
 
 
 def dot_shape(m: int, n: int, target: Target) -> tuple[int, int]:

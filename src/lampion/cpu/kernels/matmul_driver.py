@@ -4,8 +4,9 @@ Jobs are blocks of C: batch by batch, in a batch column by column, in a column r
 two drivers with the same table of arguments. The plain one takes A and B as they lie:
 
     for each job
-        for each column of tiles
-            for each row of tiles               sums run over all of k
+        for each group of columns               B's part of it stays in the first-level cache
+            for each row of tiles
+                for each tile                   sums run over all of k
 
 The blocked one copies what lies badly for the caches. It takes neighbouring jobs as one block, so
 that a copy serves all of them:
@@ -64,18 +65,18 @@ class Slot(IntEnum):
     TILE_ROWS = 23
     TILE_COLUMNS = 24
     LAST = 25  # lanes of the last vector of the last tile across
-    TILES = 26  # 4 tiles: whole or last across, then the same for the last down
+    GROUP = 26  # columns (plain driver) or rows (blocked) in a group, a multiple of the tile's
+    TILES = 27  # 4 tiles: whole or last across, then the same for the last down
     # The blocked driver's own:
-    PACKING_TILES = 30  # the same for tiles that copy B; 0 for none
-    PACK_A = 34  # the copying functions, 0 for none
-    PACK_B = 35
-    SCRATCH = 36
-    BUSY = 37  # bits of the regions of scratch memory in use
-    REGIONS = 38  # how many there are, at most 62; 0 when nothing is copied
-    REGION = 39  # elements of each
-    DEPTH = 40  # of a block of k
-    MERGE = 41  # how many columns of blocks may be taken as one
-    GROUP = 42  # rows of A that are copied at a time, a multiple of TILE_ROWS
+    PACKING_TILES = 31  # the same for tiles that copy B; 0 for none
+    PACK_A = 35  # the copying functions, 0 for none
+    PACK_B = 36
+    SCRATCH = 37
+    BUSY = 38  # bits of the regions of scratch memory in use
+    REGIONS = 39  # how many there are, at most 62; 0 when nothing is copied
+    REGION = 40  # elements of each
+    DEPTH = 41  # of a block of k
+    MERGE = 42  # how many columns of blocks may be taken as one
     A_ROOM = 43  # where the copy of A begins in a region, in elements
 
 
@@ -151,23 +152,25 @@ class _Driver:
         biased = f.exists(s[Slot.START])
         bias = str(f.select(biased, f.at(s[Slot.START], left, element), "@zeros", "ptr"))
         step = f.select(biased, 1, 0)
-        with f.loop(0, width, s[Slot.TILE_COLUMNS]) as j:
-            narrow = f.compare("slt", f.subtract(width, j), s[Slot.TILE_COLUMNS])
-            here = f.at(b, f.multiply(j, s[Slot.B_COLUMN]), element)
-            begin = f.at(bias, f.multiply(j, step), element)
-            with f.loop(0, height, s[Slot.TILE_ROWS]) as i:
-                partial = f.compare("slt", f.subtract(height, i), s[Slot.TILE_ROWS])
-                self.tile(Slot.TILES, partial, narrow, (
-                    f.at(a, f.multiply(i, s[Slot.A_ROW]), element), s[Slot.A_ROW],
-                    s[Slot.A_COLUMN], here, s[Slot.B_STEP],
-                    f.at(c, f.add(f.multiply(i, s[Slot.C_ROW]), j), element), s[Slot.C_ROW],
-                    begin, 0, s[Slot.K], s[Slot.LAST], "null", 0))
+        with f.loop(0, width, s[Slot.GROUP]) as first, f.loop(
+                0, height, s[Slot.TILE_ROWS]) as i:
+            end = f.minimum(width, f.add(first, s[Slot.GROUP]))
+            partial = f.compare("slt", f.subtract(height, i), s[Slot.TILE_ROWS])
+            row = f.at(a, f.multiply(i, s[Slot.A_ROW]), element)
+            line = f.at(c, f.multiply(i, s[Slot.C_ROW]), element)
+            with f.loop(first, end, s[Slot.TILE_COLUMNS]) as j:
+                narrow = f.compare("slt", f.subtract(width, j), s[Slot.TILE_COLUMNS])
+                self.tile(int(Slot.TILES), partial, narrow, (
+                    row, s[Slot.A_ROW], s[Slot.A_COLUMN],
+                    f.at(b, f.multiply(j, s[Slot.B_COLUMN]), element), s[Slot.B_STEP],
+                    f.at(line, j, element), s[Slot.C_ROW],
+                    f.at(bias, f.multiply(j, step), element), 0, s[Slot.K], s[Slot.LAST],
+                    "null", 0))
 
     def tile(self, tiles: Whole, partial: Bit, narrow: Bit, arguments) -> None:
         """Call one of four tiles."""
         f = self.f
-        number = f.add(int(tiles) if isinstance(tiles, int) else tiles,
-                       f.add(f.select(partial, 2, 0), f.select(narrow, 1, 0)))
+        number = f.add(tiles, f.add(f.select(partial, 2, 0), f.select(narrow, 1, 0)))
         kinds = ("ptr", "i64", "i64", "ptr", "i64", "ptr", "i64", "ptr", "i64", "i64", "i64",
                  "ptr", "i64")
         f.call(f.load("ptr", f.at("%args", number, "i64"), 8),

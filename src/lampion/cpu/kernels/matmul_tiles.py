@@ -20,8 +20,6 @@ from ..kernel_text import Function, Module, size_of
 from ..steps import Kernel
 from ..target import Target
 
-# Where the addresses of A, B come from: a stride, or a table with one offset for each k or row.
-STRIDE, TABLE = "stride", "table"
 PREFETCH_ROWS = 12  # how many rows of B ahead of the arithmetic a packing tile asks for
 
 ARGUMENTS = ("ptr %a", "i64 %a_row", "i64 %a_column", "ptr %b", "i64 %b_row", "ptr %c",
@@ -37,8 +35,6 @@ class Tile(NamedTuple):
         rows, vectors: the size of the tile; a vector is as wide as the target's registers.
         masked: whether the last vector is partly outside the matrix.
         packing: whether B is copied on the way.
-        a_rows, a_columns, b_rows: STRIDE, or TABLE: the argument is then the address of a table of
-            offsets in elements.
         ahead: whether rows of B are asked for before they are needed: B comes from far away.
     """
 
@@ -47,9 +43,6 @@ class Tile(NamedTuple):
     vectors: int
     masked: bool = False
     packing: bool = False
-    a_rows: str = STRIDE
-    a_columns: str = STRIDE
-    b_rows: str = STRIDE
     ahead: bool = False
 
     def kernel(self, target: Target) -> Kernel:
@@ -70,8 +63,8 @@ def tile_text(tile: Tile, target: Target) -> str:
     step = _Step(f, tile, vector, width, sums, masks)
     # One step a round: LLVM would mix the steps of an unrolled loop and run out of registers, and
     # the few instructions of the loop itself hide behind the arithmetic.
-    with f.loop(0, "%k") as k:
-        step.write(k)
+    with f.loop(0, "%k"):
+        step.write()
 
     size = size_of(tile.element)
     starts = row_offsets(f, "%start_row", tile.rows, size)
@@ -92,34 +85,21 @@ class _Step:
     def __init__(self, f: Function, tile: Tile, vector: str, width: int, sums, masks):
         self.f, self.tile, self.vector, self.width = f, tile, vector, width
         self.sums, self.masks = sums, masks
-        self.size = size_of(tile.element)
         self.a, self.b = f.variable("ptr", "%a"), f.variable("ptr", "%b")
         self.packed = f.variable("ptr", "%packed")
-        self.rows: list = [0]
-        if tile.a_rows == TABLE:
-            table = f.pointer("%a_row")
-            self.rows = [f.multiply(f.load("i64", f.at(table, i, "i64")), self.size)
-                         for i in range(tile.rows)]
-        else:
-            self.rows = row_offsets(f, "%a_row", tile.rows, self.size)
-        self.tables = {name: f.pointer(f"%{name}")
-                       for name, how in (("a_column", tile.a_columns), ("b_row", tile.b_rows))
-                       if how == TABLE}
+        self.rows = row_offsets(f, "%a_row", tile.rows, size_of(tile.element))
 
-    def move(self, name: str, variable: str, k: str) -> str:
-        """Return the address of step k in A or B."""
+    def move(self, variable: str, step: str) -> str:
+        """Return an address, and move it on for the next step."""
         f = self.f
-        if name in self.tables:
-            place = f.at(self.tables[name], k, "i64")
-            return f.at("%" + name[0], f.load("i64", place), self.tile.element)
         here = f.load("ptr", variable)
-        f.store("ptr", f.at(here, f"%{name}", self.tile.element), variable)
+        f.store("ptr", f.at(here, step, self.tile.element), variable)
         return here
 
-    def write(self, k: str) -> None:
+    def write(self) -> None:
         f, tile, vector = self.f, self.tile, self.vector
-        row = self.move("b_row", self.b, k)
-        column = self.move("a_column", self.a, k)
+        row = self.move(self.b, "%b_row")
+        column = self.move(self.a, "%a_column")
         b = [f.vector_load(vector, f.at(row, v * self.width, tile.element), self.masks[v])
              for v in range(tile.vectors)]
         if tile.packing or tile.ahead:
@@ -138,10 +118,9 @@ class _Step:
 
     def pack(self, b) -> None:
         f = self.f
-        here = f.load("ptr", self.packed)
+        here = self.move(self.packed, "%packed_row")
         for v, value in enumerate(b):
             f.vector_store(self.vector, value, f.at(here, v * self.width, self.tile.element))
-        f.store("ptr", f.at(here, "%packed_row", self.tile.element), self.packed)
 
 
 def row_offsets(f: Function, stride: str, count: int, size: int) -> list:
