@@ -11,12 +11,13 @@ from ..steps import SCRATCH, Kernel, Place, Plan, Step
 from ..target import Target
 from .matmul_dots import Dot
 from .matmul_driver import Slot, driver
-from .matmul_pack import MARGIN, pack_any, pack_rows, pack_transposed
+from .matmul_pack import MARGIN, pack_any, pack_rows, pack_transposed, pack_wide
 from .matmul_tiles import Tile
 
 Strides = tuple[int, int, int, int]
 CACHE = 640 * 1024  # bytes of B that tiles read again and again from the second-level cache
 NEAR = 96 * 1024  # B of at most so many bytes is read where it lies, wherever it lies
+FAR = 4 << 20  # B of more bytes comes from memory
 DEPTH = 384  # of a block of k
 FIRST = 24 * 1024  # bytes of B that stay in the first-level cache
 ROWS = 96  # rows of A that are copied at a time
@@ -65,10 +66,10 @@ def plan_of(p: Product, bias: bool, target: Target) -> Plan:
         return _Planner(p, bias, target, *dot_shape(p.m, p.n, target), dot=True).plain()
     rows, vectors = tile_shape(p.m, p.n, width, target)
     planner = _Planner(p, bias, target, rows, vectors * width)
-    transposed = p.b[3] != 1
     large_b = p.k * p.n * itemsize > NEAR and p.m > rows
-    if transposed or large_b or planner.copies_a or p.k > 2 * DEPTH and p.m > rows or p.k == 0:
-        return planner.blocked(transposed, large_b)
+    long_sums = p.k > 2 * DEPTH and p.m > rows
+    if planner.transposed or large_b or planner.copies_a or long_sums:
+        return planner.blocked(large_b)
     return planner.plain()
 
 
@@ -90,6 +91,7 @@ class _Planner:
         self.rows, self.columns = rows, columns
         self.itemsize = size_of(p.element)
         self.width = target.lanes(self.itemsize)
+        self.transposed = p.b[3] != 1 and not dot
         self.copies_a = (p.a[2] == 1 and p.a[3] != 1 and not dot and p.n > 2 * columns
                          and p.m > 1 and p.a[3] * min(p.k, DEPTH) * self.itemsize > 64 * 1024)
 
@@ -103,13 +105,13 @@ class _Planner:
         return self.plan(driver(p.element, False, self.target), down, across, group,
                          self.tiles(False), (), 0)
 
-    def blocked(self, transposed: bool, large_b: bool) -> Plan:
+    def blocked(self, large_b: bool) -> Plan:
         """Return the plan that copies A or B in blocks."""
         p = self.p
         depth = max(1, -(-p.k // max(1, -(-p.k // DEPTH))))
         most = max(self.columns, CACHE // (depth * self.itemsize) // self.columns * self.columns)
         down, across = self.job_shape(even(p.m, 480, self.rows), even(p.n, most, self.columns))
-        copies_b = transposed or large_b
+        copies_b = self.transposed or large_b
         merge = max(1, most // across)
         wide = min(merge * across, -(-p.n // self.columns) * self.columns)
         group = max(self.rows, ROWS // self.rows * self.rows) if self.copies_a else p.m
@@ -118,11 +120,15 @@ class _Planner:
         jobs = p.batch[0] * p.batch[1] * -(-p.m // down) * -(-p.n // across)
         places = regions.count(jobs) if b_room + a_room else 0
         pack_b: Kernel | int = 0
-        if transposed:
+        # Tiles copy B for nothing while they use it; in a pass before it is read in longer runs.
+        first = large_b and p.m < 128 and (p.m < 32 or p.k * p.n * self.itemsize < FAR)
+        if self.transposed:
             pack_b = (pack_transposed if p.b[2] == 1 or p.k == 1 else pack_any)(
                 p.element, self.target)
+        elif large_b and not first:
+            pack_b = pack_wide(p.element, self.columns // self.width, self.target)
         pack_a = pack_rows(p.element, self.target) if self.copies_a else 0
-        more = (*(self.tiles(True) if large_b and not transposed else (0,) * 4), pack_a, pack_b,
+        more = (*(self.tiles(True) if first and not self.transposed else (0,) * 4), pack_a, pack_b,
                 Place(SCRATCH), 0, places, b_room + a_room, depth, merge, b_room)
         return self.plan(driver(p.element, True, self.target), down, across, group,
                          self.tiles(False), more, places * (b_room + a_room) * self.itemsize)
@@ -136,13 +142,16 @@ class _Planner:
         def jobs() -> int:
             return batch * -(-p.m // down) * -(-p.n // across)
 
+        # A job copies its part of A and of B: halves along the axis that leaves the copies shared.
+        short, tall = (4 * self.rows, 4 * self.rows) if self.copies_a else (
+            (4 * self.rows if self.transposed else self.rows), 8 * self.rows)
         while jobs() < wanted:
-            if down > 8 * self.rows or across <= self.columns:
-                if down <= self.rows:
-                    break
+            if down > tall or across <= self.columns and down > short:
                 down = even(down, -(-down // 2), self.rows)
-            else:
+            elif across > self.columns:
                 across = even(across, -(-across // 2), self.columns)
+            else:
+                break
         return even(p.m, down, self.rows), even(p.n, across, self.columns)
 
     def tiles(self, packing: bool) -> tuple[steps.Slot, ...]:

@@ -37,6 +37,12 @@ def pack_rows(element: str, target: Target) -> Kernel:
     return Kernel(f"matmul pack rows {element}", lambda: _rows_text(element, target), "pack")
 
 
+def pack_wide(element: str, vectors: int, target: Target) -> Kernel:
+    """Return the copy for b_column = 1 and panels of so many vectors."""
+    return Kernel(f"matmul pack wide {element} {vectors}",
+                  lambda: _wide_text(element, vectors, target), "pack")
+
+
 def transpose(f: Function, vector: str, rows: list[str]) -> list[str]:
     """Return the columns of a square of vectors: swap ever larger blocks across the diagonal."""
     width = len(rows)
@@ -86,6 +92,28 @@ def _transposed_text(element: str, target: Target) -> str:
             rest = f.subtract("%k", whole)
             with f.when(f.compare("sgt", rest, 0)):
                 square(whole, f.lanes_below(width, rest))
+    f.done()
+    return module.text()
+
+
+def _wide_text(element: str, vectors: int, target: Target) -> str:
+    module = Module(target)
+    f = module.function("pack", ARGUMENTS)
+    width = target.lanes(size_of(element))
+    vector = f"<{width} x {element}>"
+    panel_size = f.multiply("%k", "%panel")
+    # Whole rows, one after another: memory likes that best.
+    with f.loop(0, "%k") as k:
+        row = f.at("%b", f.multiply(k, "%b_row"), element)
+        to = f.variable("ptr", f.at("%packed", f.multiply(k, "%panel"), element))
+        with f.loop(0, "%n", vectors * width) as column:
+            here = f.load("ptr", to)
+            f.store("ptr", f.at(here, panel_size, element), to)
+            for v in range(vectors):
+                start = f.add(column, v * width)
+                mask = f.lanes_below(width, f.maximum(0, f.subtract("%n", start)))
+                line = f.vector_load(vector, f.at(row, start, element), mask)
+                f.vector_store(vector, line, f.at(here, v * width, element))
     f.done()
     return module.text()
 
