@@ -30,7 +30,8 @@ NO_BOOLEAN = {"neg", "sub", "shift_left", "shift_right", "floor_divide", "trunc_
               "remainder", "fmod", "pow", "relu", "clamp", "clamp_low", "clamp_high", "abs",
               "sign", "floor", "ceil", "trunc", "round", "norm2", "convolution",
               "convolution_input", "convolution_weight", "argsort", "cummax_index", "sum", "prod",
-              "cumsum", "cumprod", "matmul", "pool_argmax", "windows_add", "put_add", "scatter_add"}
+              "cumsum", "cumprod", "matmul", "pool_argmax", "max_pool", "max_pool_input",
+              "pool_sum", "pool_spread", "windows_add", "put_add", "scatter_add"}
 
 
 def arity(op) -> int:

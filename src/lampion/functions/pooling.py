@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from lampion import errors
 from lampion.functions import creation, primitive
 from lampion.functions.checks import require_floating, require_tensor, sizes
-from lampion.functions.padding import pad
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -91,11 +90,12 @@ def _max_pool(
 ) -> Tensor | tuple[Tensor, Tensor]:
     x, batched = _batched(function, axes, input)
     window = _window(function, axes, x, kernel, stride, padding, dilation, ceil_mode)
+    result = primitive.max_pool(x, *window)
+    result = result if batched else result.squeeze(0)
+    if not return_indices:
+        return result
     index = primitive.pool_argmax(x, *window)
-    result = x.flatten(2).gather(2, index.flatten(2)).reshape(index.shape)
-    if not batched:
-        result, index = result.squeeze(0), index.squeeze(0)
-    return (result, index) if return_indices else result
+    return result, index if batched else index.squeeze(0)
 
 
 def max_pool1d(
@@ -299,19 +299,11 @@ def _avg_pool(
             fix="divisor_override=1, for the sum",
         )
     lengths = tuple(x.shape[2:])
-    needed = [
-        max(0, (n - 1) * s + k - p - length)
-        for n, s, k, p, length in zip(size, stride, kernel, padding, lengths, strict=True)
+    x = primitive.pool_sum(x, kernel, stride, padding, size)
+    counts = [
+        _window_counts(length, k, s, p, n, count_include_pad)
+        for length, k, s, p, n in zip(lengths, kernel, stride, padding, size, strict=True)
     ]
-    if any(padding) or any(needed):
-        sides = zip(reversed(padding), reversed(needed), strict=True)
-        x = pad(x, [amount for pair in sides for amount in pair])
-    counts = []
-    for i, (k, s, n, p, length) in enumerate(
-        zip(kernel, stride, size, padding, lengths, strict=True)
-    ):
-        x = window_sum(x, 2 + i, k, s, n)
-        counts.append(_window_counts(length, k, s, p, n, count_include_pad))
     result = x / divisor if divisor is not None else _divide(x, counts)
     return result if batched else result.squeeze(0)
 

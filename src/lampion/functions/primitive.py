@@ -43,7 +43,28 @@ def pool_argmax(input: TensorBase, kernel: Ints, stride: Ints, padding: Ints, di
     """
     settings = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation,
                 "out": output_size}
-    return base.call(ops.convolution.pool_argmax, (input,), settings)
+    return base.call(ops.pooling.pool_argmax, (input,), settings)
+
+
+def max_pool(input: TensorBase, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints,
+             output_size: Ints) -> Any:
+    """The largest element of each window.
+
+    Shape: (N, C, *spatial) -> (N, C, *output_size).
+    """
+    settings = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation,
+                "out": output_size}
+    return base.call(ops.pooling.max_pool, (input,), settings)
+
+
+def pool_sum(input: TensorBase, kernel: Ints, stride: Ints, padding: Ints,
+             output_size: Ints) -> Any:
+    """The sum of each window, with zeros around the image.
+
+    Shape: (N, C, *spatial) -> (N, C, *output_size).
+    """
+    settings = {"kernel": kernel, "stride": stride, "padding": padding, "out": output_size}
+    return base.call(ops.pooling.pool_sum, (input,), settings)
 
 
 def windows(input: TensorBase, axis: int, size: int, step: int, dilation: int) -> Any:

@@ -10,11 +10,12 @@ from . import (
     elementwise,
     indexing,
     movement,
+    pooling,
     random,
     reduction,
 )
 
 __all__ = [
-    "contraction", "control", "convolution", "elementwise", "indexing", "movement", "random",
-    "reduction",
+    "contraction", "control", "convolution", "elementwise", "indexing", "movement", "pooling",
+    "random", "reduction",
 ]

@@ -1,4 +1,4 @@
-"""Convolution, its two gradients, and the positions of window maxima.
+"""Convolution and its two gradients.
 
 The three convolution ops are each other's gradients, so any order of derivative is there.
 Layout: images (N, C, *spatial), weights (O, C / groups, *kernel), settings one number an axis.
@@ -9,8 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 
-from ..dtypes import int64
-from ..ir import Type, Value, zero
+from ..ir import Type, Value
 from .define import opaque
 
 
@@ -29,7 +28,7 @@ def _pad(xp, x, padding, value=0):
     return xp.pad(x, widths, constant_values=value)
 
 
-def _places(kernel, stride, dilation, out):
+def places(kernel, stride, dilation, out):
     """Yield, for each kernel position, the slices of the padded image that it meets."""
     for offset in itertools.product(*map(range, kernel)):
         yield offset, (slice(None), slice(None)) + tuple(
@@ -42,7 +41,7 @@ def _columns(xp, x, kernel, stride, padding, dilation, out):
     padded = xp.swapaxes(_pad(xp, x, padding), 0, 1)
     n, c = x.shape[:2]
     columns = xp.empty((c,) + kernel + (n,) + out, x.dtype)
-    for offset, place in _places(kernel, stride, dilation, out):
+    for offset, place in places(kernel, stride, dilation, out):
         columns[(slice(None),) + offset] = padded[place]
     return columns.reshape(c * math.prod(kernel), n * math.prod(out))
 
@@ -73,7 +72,7 @@ def _convolution_input(xp, g, weight, size, stride, padding, dilation, groups):
         columns = ws.reshape(ws.shape[0], -1).T @ _rows(xp, gs)
         columns = columns.reshape((channels,) + kernel + (n,) + out)
         part = xp.swapaxes(total[:, index * channels:(index + 1) * channels], 0, 1)
-        for offset, place in _places(kernel, stride, dilation, out):
+        for offset, place in places(kernel, stride, dilation, out):
             part[place] += columns[(slice(None),) + offset]
     inner = tuple(slice(p, p + s) for p, s in zip(padding, size, strict=True))
     return total[(slice(None), slice(None)) + inner]
@@ -124,36 +123,3 @@ convolution_weight = opaque(
         convolution_input(g, gg, size=x.shape[2:], **s), convolution(x, gg, **s)),
     samples=((((2, 3, 5, 6), (2, 4, 3, 4)), {"kernel": (3, 2), **_plain}),
              (((2, 4, 5), (2, 6, 5)), {"kernel": (3,), **_grouped})))
-
-
-def _pool_argmax(xp, x, kernel, stride, padding, dilation, out):
-    lowest = -xp.inf if x.dtype.kind == "f" else xp.iinfo(x.dtype).min
-    # Windows may reach past the end when the output size was rounded up.
-    reach = tuple((n - 1) * s + d * (k - 1) + 1
-                  for n, s, d, k in zip(out, stride, dilation, kernel, strict=True))
-    widths = ((0, 0), (0, 0)) + tuple(
-        (p, max(0, r - p - n))
-        for p, r, n in zip(padding, reach, x.shape[2:], strict=True))
-    padded = xp.pad(x, widths, constant_values=lowest)
-    inside = xp.pad(xp.ones(x.shape[2:], bool), widths[2:])
-    places = xp.pad(xp.arange(math.prod(x.shape[2:])).reshape(x.shape[2:]), widths[2:])
-    best = index = None
-    for _, place in _places(kernel, stride, dilation, out):
-        candidate, position, valid = padded[place], places[place[2:]], inside[place[2:]]
-        if best is None:
-            best = xp.where(valid, candidate, lowest)
-            # A window starts at its first place inside the image.
-            index = xp.broadcast_to(xp.where(valid, position, -1), best.shape)
-            continue
-        better = valid & ((candidate > best) | (candidate != candidate) | (index < 0))
-        best, index = xp.where(better, candidate, best), xp.where(better, position, index)
-    return index.astype(xp.int64)
-
-
-
-pool_argmax = opaque(
-    "pool_argmax", "Position, in the flattened image plane, of the first maximum of each window.",
-    meaning=_pool_argmax, kernel="pool_argmax", grad=zero,
-    result=lambda x, kernel, stride, padding, dilation, out: Type(x.shape[:2] + out, int64),
-    samples=((((2, 3, 4, 5),), {"kernel": (2, 2), "stride": (2, 1), "padding": (0, 1),
-                                "dilation": (1, 1), "out": (2, 6)}),))

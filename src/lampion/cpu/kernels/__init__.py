@@ -15,7 +15,16 @@ from typing import Any
 from ...ir import Type
 from ..steps import Operand, Plan
 from ..target import Target
-from . import convolution, copies, cumulative, extremes, indexing, matmul, random_bits
+from . import (
+    convolution,
+    copies,
+    cumulative,
+    extremes,
+    indexing,
+    matmul,
+    pooling,
+    random_bits,
+)
 
 Provider = Callable[[tuple[Operand, ...], Type, Mapping[str, Any], Target], Plan | None]
 
@@ -32,6 +41,11 @@ PROVIDERS: dict[str, Provider] = {
     "cumsum": cumulative.cumsum,
     "gather": indexing.gather,
     "matmul": matmul.provide,
+    "max_pool": pooling.max_pool,
+    "max_pool_input": pooling.max_pool_input,
+    "pool_argmax": pooling.pool_argmax,
+    "pool_spread": pooling.pool_spread,
+    "pool_sum": pooling.pool_sum,
     "put": indexing.put,
     "put_add": indexing.put_add,
     "random_bits": random_bits.bits,
