@@ -10,7 +10,8 @@ phases may use the row results of earlier ones, as numbers that stay the same al
     softmax          three phases: largest; sum of exp(x - largest); store exp(x - largest) / sum
 
 Results are numbered in the order of their statements, through all phases; arithmetic refers to
-these numbers. A loop names no memory: loads and stores name places in its list of buffers.
+these numbers. A loop names no memory: loads and stores name places in its list of buffers. A phase
+may read what an earlier phase of the same row has stored.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ from typing import Any, NamedTuple
 
 from .dtypes import dtype as DType
 from .ir import Op, Type
+
+
+# Ops that take many instructions for an element.
+HEAVY = ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin",
+         "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid", "erf",
+         "erfinv", "pow", "atan2", "floor_divide", "trunc_divide", "remainder", "fmod")
 
 
 class Load(NamedTuple):
@@ -102,6 +109,31 @@ class Loop(NamedTuple):
     def width(self) -> int:
         """The number of elements in a row."""
         return math.prod(self.inner)
+
+    def in_place(self) -> list[tuple[int, int]]:
+        """Return pairs (input, output) of buffers that may be the same memory.
+
+        An input that is not needed afterwards can be overwritten where each element is read for
+        the last time before it is stored, and nobody else reads it.
+        """
+        first = len(self.buffers) - self.outputs
+        reads: dict[int, list[tuple[int, Load]]] = {}
+        writes: dict[int, list[tuple[int, Store]]] = {}
+        for place, (_, _, s) in enumerate(self.statements()):
+            if isinstance(s, Load):
+                reads.setdefault(s.buffer, []).append((place, s))
+            elif isinstance(s, Store):
+                writes.setdefault(s.buffer, []).append((place, s))
+
+        def fits(source: int, target: int) -> bool:
+            begin = writes[target][0][0]
+            places = {(s.offset, s.strides) for _, s in reads[source] + writes[target]}
+            return (self.buffers[source] == self.buffers[target] and len(places) == 1
+                    and all(place < begin for place, _ in reads[source]))
+
+        return [(source, target) for source in range(first) if source in reads
+                for target in range(first, len(self.buffers))
+                if target in writes and fits(source, target)]
 
     def __str__(self) -> str:
         """The loop as text, one statement a line."""

@@ -8,6 +8,7 @@ import random
 
 import numpy as np
 import pytest
+from drawn_graphs import graphs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loop_oracle import run_loop
@@ -409,6 +410,48 @@ def test_groups_of_networks(group, name):
     scale = np.max(np.abs(expected))
     np.testing.assert_allclose(got, expected, rtol=3e-6, atol=3e-6 * scale)
     assert loops_made <= most
+
+
+@settings(max_examples=60, deadline=None)
+@given(graphs(), st.sampled_from(targets()))
+def test_drawn_graphs_keep_their_meaning(outputs, name):
+    got, _ = compute(outputs, name)
+    for a, b in zip(got, interpret.run(Graph(outputs)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+
+
+def only_loop(value: Value) -> Loop:
+    simple, _ = simplify(Graph([value]))
+    fusion = Fusion(simple)
+    (group,) = fusion.groups
+    return lower(fusion, group, list(fusion.stored())).loop
+
+
+def test_the_exponentials_of_a_softmax_wait_in_the_result():
+    value = softmax(leaf(37, 60), 1)
+    loop = only_loop(value)
+    made = [s.op.name for _, _, s in loop.statements() if isinstance(s, Compute)]
+    assert made.count("exp") == 1
+    # And the result may stand where the input stood.
+    assert loop.in_place() == [(0, 1)]
+    array = leaf(37, 60).data.copy()
+    for name in targets():
+        again = array.copy()
+        run_native(loop, [again.ctypes.data] * 2, name)
+        np.testing.assert_allclose(again, interpret.run(Graph([value]))[0], rtol=1e-5)
+
+
+def test_what_may_be_overwritten():
+    a, b = leaf(5, 6), leaf(5, 6, seed=1)
+    cases = [
+        (a * 2.0 + b, [(0, 3), (2, 3)]),  # the number 2 is input 1
+        (registry["permute"](leaf(6, 6), order=(1, 0)) + leaf(6, 6, seed=1), [(1, 2)]),
+        (registry["flip"](a, axes=(1,)) + a, []),
+        (total(a, 1), []),
+    ]
+    for value, expected in cases:
+        loop = only_loop(value)
+        assert loop.in_place() == expected, str(loop)
 
 
 @pytest.mark.parametrize("shape, axes", [

@@ -12,15 +12,12 @@ from typing import NamedTuple
 
 from .. import kernel
 from ..dtypes import dtype as DType
-from ..kernel import Compute, Reduce
+from ..kernel import HEAVY, Compute, Reduce
 from . import steps
 from .nest import Nest
 
 DIVISIONS = ("floor_divide", "trunc_divide", "remainder", "fmod")
 JOB = 16384  # elements in a job, where rows are short
-HEAVY = ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin",
-         "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid", "erf",
-         "erfinv", "pow", "atan2", *DIVISIONS)
 
 
 class Slot(NamedTuple):

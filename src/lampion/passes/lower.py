@@ -2,7 +2,8 @@
 
 Each member gets a phase: the pass over the row in which all it needs is known. A member that a
 later phase needs again is computed again there, from the same loads: arithmetic is cheaper than
-memory.
+memory. Where it is not (the exponentials of a softmax), the member waits in the memory of an output
+that depends on it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..ir import Type, Value
-from ..kernel import Compute, Load, Loop, Phase, Reduce, Statement, Store
+from ..kernel import HEAVY, Compute, Load, Loop, Phase, Reduce, Statement, Store
+from ..strides import contiguous
 from .fuse import Fusion, Group, is_row
 
 
@@ -21,6 +23,14 @@ class Lowered(NamedTuple):
     loop: Loop
     inputs: list[Value]
     outputs: list[Value]
+
+
+class Waiting(NamedTuple):
+    """A member that phase `since` stores in the memory of `where`, until phase `until` reads it."""
+
+    since: int
+    until: int
+    where: Value
 
 
 def lower(fusion: Fusion, group: Group, stored: Iterable[int]) -> Lowered:
@@ -39,9 +49,14 @@ class _Lowering:
         self.outputs: list[Value] = []
         self.count = 0
         self.rows: dict[int, int] = {}  # results of the row, by value
+        self.phase = 0  # the one being written
         self.phase_of: dict[int, int] = {}
         for member in group.members.values():
             self.phase_of[member.order] = self._phase(member)
+        self.waiting = self._waiting()
+        self.guests: dict[int, list[int]] = {}
+        for order, waits in self.waiting.items():
+            self.guests.setdefault(waits.where.order, []).append(order)
 
     # --- phases ----------------------------------------------------------------------------
 
@@ -64,6 +79,43 @@ class _Lowering:
             phase = max(phase, self.phase_of[member.order] + later)
         return phase
 
+    # --- what waits in memory ------------------------------------------------------------------
+
+    def _waiting(self) -> dict[int, Waiting]:
+        """Members that are too costly to compute again, by creation order."""
+        found: dict[int, Waiting] = {}
+        if not any(self.phase_of.values()):
+            return found
+        reduced: dict[int, int] = {}  # what a reduction reads, and the phase in which it does
+        for member in self.group.members.values():
+            phase = self.phase_of[member.order]
+            if member.op is not None and member.op.kind == "reduction":
+                source = self._member(member.inputs[0])
+                if source is not None and not self._row_level(source):
+                    for below in self._elements_below(source):
+                        reduced.setdefault(below.order, phase)
+            elif member.order in self.stored and not self._row_level(member) and (
+                    member.order not in found):
+                heavy = [v for v in self._elements_below(member)
+                         if v.op.name in HEAVY and v.dtype is member.dtype
+                         and v.order not in found and reduced.get(v.order, phase) < phase]
+                if heavy:
+                    found[heavy[-1].order] = Waiting(reduced[heavy[-1].order], phase, member)
+        return found
+
+    def _elements_below(self, value: Value) -> list[Value]:
+        """A member and the members that it is computed from, element by element, in order."""
+        found = {value.order: value}
+        stack = [value]
+        while stack:
+            for operand in stack.pop().inputs:
+                member = self._member(operand)
+                if member is not None and not self._row_level(member) and (
+                        member.order not in found):
+                    found[member.order] = member
+                    stack.append(member)
+        return [found[order] for order in sorted(found)]
+
     # --- statements --------------------------------------------------------------------------
 
     def result(self) -> Lowered:
@@ -72,6 +124,7 @@ class _Lowering:
         last = max(self.phase_of.values())
         self.buffers: list[Value] = []
         for number in range(last + 1):
+            self.phase = number
             inner: list[Statement] = []
             after: list[Statement] = []
             elements: dict[object, int] = {}
@@ -80,6 +133,9 @@ class _Lowering:
                     continue
                 if not self._row_level(member):
                     if member.order in self.stored:
+                        for guest in self.guests.get(member.order, ()):
+                            # Now or never: the member's own elements come next.
+                            self._element(self.group.members[guest], inner, elements)
                         place = self._element(member, inner, elements)
                         inner.append(self._store(member, place))
                 elif member.op.kind == "reduction":
@@ -110,6 +166,11 @@ class _Lowering:
             if top.order in elements:
                 stack.pop()
                 continue
+            waits = self.waiting.get(top.order)
+            if waits and waits.since < self.phase <= waits.until:
+                inner.append(Load(waits.where.order, top.dtype, 0, self._strides_of(top, True)))
+                elements[top.order] = self._next()
+                continue
             missing = []
             for operand in top.inputs:
                 member = self._member(operand)
@@ -122,6 +183,9 @@ class _Lowering:
             places = tuple(self._element_operand(v, inner, elements) for v in top.inputs)
             inner.append(Compute(top.op, places, self._settings(top), top.dtype))
             elements[top.order] = self._next()
+            if waits and self.phase == waits.since:
+                inner.append(Store(waits.where.order, elements[top.order], 0,
+                                   self._strides_of(top, True)))
             stack.pop()
         return elements[value.order]
 
@@ -161,12 +225,13 @@ class _Lowering:
                     self._strides(found.strides, element))
 
     def _store(self, member: Value, place: int) -> Store:
-        from_row = self._row_level(member)
-        own, step = [0] * len(member.shape), 1
-        for k in range(len(member.shape) - 1, -1, -1):
-            own[k], step = step, step * member.shape[k]
         self.outputs.append(member)
-        return Store(member.order, place, 0, self._strides(tuple(own), not from_row))
+        return Store(member.order, place, 0,
+                     self._strides_of(member, not self._row_level(member)))
+
+    def _strides_of(self, member: Value, element: bool) -> tuple[int, ...]:
+        """The strides of a member's own memory."""
+        return self._strides(contiguous(member.shape), element)
 
     # --- axes ----------------------------------------------------------------------------------
 
