@@ -24,6 +24,7 @@ from . import (
     matmul,
     pooling,
     random_bits,
+    sort,
 )
 
 Provider = Callable[[tuple[Operand, ...], Type, Mapping[str, Any], Target], Plan | None]
@@ -53,5 +54,6 @@ PROVIDERS: dict[str, Provider] = {
     "scatter": indexing.scatter,
     "scatter_add": indexing.scatter_add,
     "slice_put": copies.slice_put,
+    "sort": sort.argsort,
     "take": indexing.take,
 }
