@@ -14,6 +14,7 @@ from lampion.cpu import steps, target
 from lampion.cpu.kernels import PROVIDERS
 from lampion.cpu.kernels.matmul import matmul_plan
 from lampion.cpu.target import host
+from lampion.dtypes import round_to
 
 DTYPES = {"float32": lampion.float32, "float64": lampion.float64, "int32": lampion.int32,
           "int64": lampion.int64}
@@ -233,15 +234,18 @@ def test_no_number_outside_the_operands_is_read(layout, at_end):
         check(*operands)
 
 
-def provided(a, b):
+def provided(a, b, dtype=None):
     """Multiply by the op's provider; None where it has no plan."""
-    dtype = getattr(lampion, str(a.dtype))
-    operands = tuple(steps.Operand(dtype, x.shape, 0, strides(x)) for x in (a, b))
+    dtype = dtype or getattr(lampion, str(a.dtype))
+    roots = [x if x.base is None else x.base for x in (a, b)]
+    operands = tuple(
+        steps.Operand(dtype, x.shape, (x.ctypes.data - root.ctypes.data) // x.itemsize, strides(x))
+        for x, root in zip((a, b), roots))
     c = np.full(a.shape[:-1] + b.shape[-1:], 7, a.dtype)
     plan = PROVIDERS["matmul"](operands, ir.Type(c.shape, dtype), {}, host())
     if plan is None:
         return None
-    run(plan, [a, b, c])
+    run(plan, [*roots, c])
     return c
 
 
@@ -259,6 +263,34 @@ def test_the_provider_folds_batch_axes():
     np.testing.assert_allclose(provided(q, shared), q @ shared, rtol=1e-12)
     three = rng.standard_normal((2, 3, 4, 5, 6)).transpose(2, 1, 0, 3, 4)
     assert provided(three, np.ascontiguousarray(three.swapaxes(3, 4))) is None
+
+
+def test_operands_in_the_middle_of_memory():
+    room = np.random.default_rng(7).standard_normal((3, 9, 12))
+    a, b = room[1, 2:8, 1:11], room[2, 1:5, 2:].T
+    np.testing.assert_allclose(provided(a, b), a @ b, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [lampion.float16, lampion.bfloat16], ids=str)
+@pytest.mark.parametrize("shape", [(3, 5, 4), (70, 64, 300), (2, 9, 100)])
+def test_halves_are_rounded_once(dtype, shape):
+    m, n, k = shape
+    rng = np.random.default_rng(8)
+    # Small whole numbers: sums are exact in float32, but not in the halves.
+    a, b = rng.integers(-9, 9, (m, k)), rng.integers(-9, 9, (n, k))
+    a, b = (x.astype(dtype.array) for x in (a, b))
+    exact = round_to(dtype, (a.astype(np.float64) @ b.T.astype(np.float64)).astype(np.float32))
+    np.testing.assert_array_equal(provided(a, b.T, dtype), exact.astype(dtype.array))
+    a[0, 0] = np.inf
+    a[1, 1] = np.nan
+    got = provided(a, b.T, dtype)
+    assert np.isnan(got[1]).all() and not np.isfinite(got[0]).any()
+    assert np.isfinite(got[2:]).all()
+
+
+def test_float16_that_does_not_fill_its_memory_is_copied_first():
+    a = np.ones((4, 8), np.float16)[:, ::2]
+    assert provided(a, a.T) is None
 
 
 def test_the_provider_refuses_types_without_a_kernel():

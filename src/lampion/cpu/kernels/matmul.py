@@ -12,11 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...dtypes import bfloat16, float16, float32
 from ...dtypes import dtype as DType
 from ...ir import Type
-from ..steps import Operand, Plan
+from ..steps import Operand, Place, Plan
 from ..target import Target, host
+from . import numbers
 from .matmul_blocks import Product, Strides, plan_of, simplified
+from .matmul_halves import dense, in_halves, moved
 
 ELEMENTS = {"float32": "float", "float64": "double", "int32": "i32", "int64": "i64"}
 
@@ -48,17 +51,24 @@ def matmul_plan(
 def provide(
     operands: tuple[Operand, ...], result: Type, settings: Mapping[str, Any], target: Target,
 ) -> Plan | None:
-    """Plan the op `matmul`; None for types and for batch axes that it does not know."""
+    """Plan the op `matmul`; None for types and for memory that it does not know."""
     a, b = operands
-    if result.dtype.name not in ELEMENTS or a.offset or b.offset:
+    dtype = float32 if result.dtype in (float16, bfloat16) else result.dtype
+    if dtype.name not in ELEMENTS or not numbers.supported(result.dtype, target):
+        return None
+    if result.dtype is float16 and not (dense(a) and dense(b)):
         return None
     batch = _batch(result.shape[:-2], a.strides[:-2], b.strides[:-2])
     if batch is None:
         return None
     (outer, inner), axes_a, axes_b = batch
     m, n = result.shape[-2:]
-    return matmul_plan(outer, m, n, a.shape[-1], axes_a + a.strides[-2:],
-                       axes_b + b.strides[-2:], result.dtype, target=target, inner=inner)
+    plan = matmul_plan(outer, m, n, a.shape[-1], axes_a + a.strides[-2:],
+                       axes_b + b.strides[-2:], dtype, target=target, inner=inner)
+    if dtype is not result.dtype and plan.steps:
+        plan = in_halves(plan, operands, result, target)
+    size = result.dtype.array.itemsize
+    return moved(plan, {k: Place(k, x.offset * size) for k, x in enumerate(operands)})
 
 
 def _four(strides: Sequence[int]) -> Strides:
