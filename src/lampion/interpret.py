@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .dtypes import bfloat16, float16, round_to
 from .ir import Graph, Value, VerifyError
 
 
-def run(graph: Graph) -> list[np.ndarray]:
+def run(graph: Graph, inputs: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
     """Return the arrays of the graph's outputs.
+
+    Args:
+        inputs: arrays for the graph's inputs; those that the inputs hold if not given.
 
     float16 and bfloat16 are storage types: arithmetic on them happens in float32, and each
     result is rounded.
     """
-    arrays: dict[int, np.ndarray] = {v.order: v.data for v in graph.inputs}
+    arrays: dict[int, np.ndarray] = {v.order: v.data for v in graph.inputs} if inputs is None else {
+        v.order: array for v, array in zip(graph.inputs, inputs, strict=True)}
     last_use: dict[int, int] = {v.order: -1 for v in graph.outputs}
     for value in reversed(graph.values):
         for operand in value.inputs:

@@ -6,7 +6,7 @@ happen once. Nothing here may change a bit of any result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from ..ir import Graph, Op, Value, registry
@@ -81,12 +81,18 @@ RULES: dict[str, Callable[..., Value | None]] = {
 }
 
 
-def simplify(graph: Graph) -> tuple[Graph, list[Value]]:
+def simplify(
+    graph: Graph, inputs: Sequence[Value] | None = None,
+) -> tuple[Graph, list[Value]]:
     """Return a simpler graph, and for each output of the old one its value in the new one.
 
-    The new graph is made of new values over the same inputs; the old one is left as it is.
+    The new graph is made of new values; the old one is left as it is.
+
+    Args:
+        inputs: what stands for the graph's inputs in the new graph; the same if not given.
     """
-    new: dict[int, Value] = {v.order: v for v in graph.inputs}
+    new: dict[int, Value] = {
+        v.order: n for v, n in zip(graph.inputs, inputs or graph.inputs, strict=True)}
     known: dict[Hashable, Value] = {}
     for value in graph.values:
         inputs = tuple(new[v.order] for v in value.inputs)

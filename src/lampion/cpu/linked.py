@@ -1,0 +1,211 @@
+"""A program with addresses: what is native goes to the driver, what is not to NumPy.
+
+Buffer 0 is the arena, with the steps' scratch memory behind the intermediate results. Then come the
+inputs and the outputs. Arrays of outputs are used again when nobody else holds them any more.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import interpret
+from . import arena, driver, pool
+from .driver import CALL, Word
+from .places import Meaning, Native, Place, Reader, Step, places_of
+from .steps import FAULT, SCRATCH, Kernel, Table
+from .steps import Place as Slot
+
+
+def _references_of_a_spare() -> int:
+    spare = [np.empty(0)]
+    array = spare[0]
+    return sys.getrefcount(array)
+
+
+# References to an array that only the list of spare ones and a variable hold.
+ALONE = _references_of_a_spare()
+
+
+class Fault(Exception):
+    """A step met what has no answer: the oracle can say what."""
+
+
+class Segment(NamedTuple):
+    """Calls begin..end, then a step on NumPy (None after the last)."""
+
+    begin: int
+    end: int
+    then: Meaning | None
+
+
+class Linked:
+    """The tables of a program.
+
+    Args:
+        steps: what is done, in order.
+        inputs, outputs: where its arguments and results lie.
+    """
+
+    def __init__(self, steps: Sequence[Step], inputs: Sequence[Place], outputs: Sequence[Place]):
+        self._inputs, self._outputs = inputs, outputs
+        self._lay_out(steps)
+        self._write(steps, 1 + len(inputs) + len(outputs))
+        self._spare: list[np.ndarray | None] = [None] * len(outputs)
+
+    # --- tables ----------------------------------------------------------------------------
+
+    def _lay_out(self, steps: Sequence[Step]) -> None:
+        """Give each intermediate result an offset in the arena."""
+        inside: dict[int, Place] = {}
+        for step in steps:
+            for place in places_of(step):
+                if place.external is None:
+                    inside[id(place)] = place
+        places = list(inside.values())
+        offsets, size = arena.plan([arena.Life(p.size, p.first, p.last) for p in places])
+        self._offsets = {id(p): offset for p, offset in zip(places, offsets, strict=True)}
+        self._scratch = arena.rounded(size)
+        self._keep = places
+        scratch = max((s.plan.scratch_bytes for s in steps if isinstance(s, Native)),
+                      default=0)
+        self.arena_bytes = self._scratch + scratch
+
+    def _write(self, steps: Sequence[Step], buffers: int) -> None:
+        """Write the calls, their slots, and the lists of slots to bring up to date."""
+        calls: list[tuple[int, int, int, int]] = []  # function, first slot, jobs, careful
+        slots: list[int] = []
+        moves: list[list[tuple[int, int]]] = [[] for _ in range(buffers)]
+        self._tables: list[np.ndarray] = []
+        self._fault = np.zeros(1, np.int64)
+        self.segments: list[Segment] = []
+        begin = 0
+        for step in steps:
+            if not isinstance(step, Native):
+                self.segments.append(Segment(begin, len(calls), step))
+                begin = len(calls)
+                continue
+            for part in step.plan.steps:
+                careful = 0
+                calls_slots = len(slots)
+                for slot in part.slots:
+                    if isinstance(slot, Slot):
+                        careful |= slot.where == FAULT
+                        slots.append(self._fault.ctypes.data + slot.offset)
+                        if slot.where != FAULT:
+                            buffer, offset = self._locate(step, slot)
+                            moves[buffer].append((len(slots) - 1, offset))
+                    else:
+                        slots.append(self._number(slot))
+                calls.append((part.kernel.address(), calls_slots, part.jobs, int(careful)))
+        self.segments.append(Segment(begin, len(calls), None))
+        self._finish(calls, slots, moves)
+
+    def _locate(self, step: Native, slot: Slot) -> tuple[int, int]:
+        """The buffer that a slot points into, and how far."""
+        if slot.where == SCRATCH:
+            return 0, self._scratch + slot.offset
+        place = step.places[slot.where]
+        if place.external is None:
+            return 0, self._offsets[id(place)] + slot.offset
+        return place.external + 1, slot.offset
+
+    def _number(self, slot: int | Table | Kernel) -> int:
+        if isinstance(slot, Table):
+            self._tables.append(slot.numbers)
+            return int(slot.numbers.ctypes.data)
+        return slot.address() if isinstance(slot, Kernel) else slot
+
+    def _finish(self, calls, slots, moves) -> None:
+        self._slots = np.array(slots or [0], np.int64)
+        base = self._slots.ctypes.data
+        self._calls = np.array(calls or [(0, 0, 0, 0)], np.int64).reshape(-1, CALL)
+        self._calls[:, 1] = base + 8 * self._calls[:, 1]
+        starts = np.cumsum([0, *(len(m) for m in moves)]).astype(np.int64)
+        pairs = [(base + 8 * slot, offset) for m in moves for slot, offset in m]
+        places = np.array(pairs or [(0, 0)], np.int64)
+        self._objects = np.zeros(len(moves), np.int64)
+        bound = np.full(len(moves), -1, np.int64)
+        self._words = np.zeros(len(Word), np.int64)
+        for word, array in ((Word.BUFFERS, self._objects), (Word.BOUND, bound),
+                            (Word.STARTS, starts), (Word.PLACES, places),
+                            (Word.CALLS, self._calls), (Word.FAULT, self._fault)):
+            self._words[word] = array.ctypes.data
+        self._words[Word.COUNT] = len(moves)
+        self._tables += [bound, starts, places]
+        self._program = self._words.ctypes.data
+        self._execute = driver.execute()
+        # Plain Python writes to a memoryview take a third of the time of writes to an array.
+        self._object_view = memoryview(self._objects)
+
+    # --- running ---------------------------------------------------------------------------
+
+    def run(
+        self, arrays: Sequence[np.ndarray], take: Mapping[int, np.ndarray] | None = None,
+    ) -> list[np.ndarray]:
+        """Return the outputs for these inputs.
+
+        Args:
+            arrays: one for each input, contiguous and of its type.
+            take: arrays of inputs (by output number) whose memory outputs may take over.
+
+        Raises:
+            Fault: a step met what has no answer; memory that was to be taken over is untouched.
+        """
+        room = arena.memory(self.arena_bytes)
+        objects = self._object_view
+        objects[0] = id(room)
+        number = 1
+        for array in arrays:
+            objects[number] = id(array)
+            number += 1
+        outputs = []
+        for k, place in enumerate(self._outputs):
+            array = take.get(k) if take else None
+            if array is None:
+                array = self._spare[k]
+                if array is None or sys.getrefcount(array) > ALONE:
+                    array = self._spare[k] = np.empty(place.type.shape, place.type.dtype.array)
+            outputs.append(array)
+            objects[number] = id(array)
+            number += 1
+        workers = pool.prepare()
+        self._words[Word.CONTROL], self._words[Word.ENTRY] = workers.control, workers.entry
+        for begin, end, then in self.segments:
+            if begin < end and self._execute(self._program, begin, end):
+                raise Fault
+            if then is not None:
+                self._compute(then, room, arrays, outputs)
+        return outputs
+
+    # --- steps on NumPy --------------------------------------------------------------------
+
+    def _compute(self, step: Meaning, room, arrays, outputs) -> None:
+        operands = [self._read(reader, room, arrays, outputs) for reader in step.operands]
+        with np.errstate(all="ignore"):
+            made = interpret.compute(step.value, operands)
+        self._array(step.places[0], room, arrays, outputs)[...] = made
+
+    def _array(self, place: Place, room, arrays, outputs) -> np.ndarray:
+        if place.external is not None:
+            count = len(self._inputs)
+            return arrays[place.external] if place.external < count else (
+                outputs[place.external - count])
+        shape, dtype = place.type.shape, place.type.dtype.array
+        begin = self._offsets[id(place)]
+        return room[begin:begin + place.size].view(dtype).reshape(shape)
+
+    def _read(self, reader: Reader, room, arrays, outputs) -> np.ndarray:
+        array = self._array(reader.place, room, arrays, outputs)
+        if reader.access is None:
+            return array.reshape(reader.shape)
+        if math.prod(reader.shape) == 0:
+            return np.empty(reader.shape, array.dtype)
+        steps = [s * array.itemsize for s in reader.access.strides]
+        flat = np.ascontiguousarray(array).reshape(-1)
+        return np.lib.stride_tricks.as_strided(
+            flat[reader.access.offset:], reader.shape, steps, writeable=False)

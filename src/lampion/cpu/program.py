@@ -1,0 +1,221 @@
+"""A program: a whole graph as native calls over planned memory.
+
+    program = Program(graph)     simplify, fuse, lower, order; plan each step and the memory
+    program.run(arrays)          arrays of the graph's inputs -> arrays of its outputs
+
+A step is a native plan, or - for ops without one - the op's meaning on NumPy, as in the oracle.
+Both read and write the same memory, so a graph is never all or nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from .. import strides
+from ..ir import Graph, Type, Value, registry
+from ..kernel import Load, Loop, Phase, Store
+from ..passes.access import Access
+from ..passes.fuse import Fusion, Group
+from ..passes.lower import lower
+from ..passes.simplify import simplify
+from . import native
+from .linked import Linked
+from .nest import is_flat
+from .schedule import schedule
+from .places import Meaning, Native, Place, Reader, Step, made_by, places_of
+from .steps import Operand
+
+COPIED = ("reshape", "permute", "expand", "slice", "flip", "windows")
+
+
+class Program:
+    """A compiled graph.
+
+    Args:
+        graph: what is computed; only its structure is kept.
+        updates: for outputs (by number) the input whose memory they may take over, because what
+            holds the input will hold the output afterwards.
+
+    Attributes:
+        graph: the simplified graph.
+        steps: what is done, in order.
+        donated: the updates that can be done in place.
+    """
+
+    def __init__(self, graph: Graph, updates: Mapping[int, int] | None = None):
+        # Stand-ins for the inputs, so that the program keeps nobody's data.
+        inputs = [Value(None, (), {}, v.shape, v.dtype) for v in graph.inputs]
+        simple, outputs = simplify(graph, inputs)
+        outputs = _apart(outputs)
+        self.graph = Graph(outputs)
+        self.graph.inputs = inputs
+        self._fusion = Fusion(self.graph)
+        self._stored = self._fusion.stored()
+        self.steps: list[Step] = []
+        self.inputs = [Place(v.type, 0, k) for k, v in enumerate(inputs)]
+        self._places = {v.order: place for v, place in zip(inputs, self.inputs, strict=True)}
+        self.outputs: list[Place] = []
+        for value in outputs:
+            place = Place(value.type, 0, len(self.inputs) + len(self.outputs))
+            self._places[value.order] = place
+            self.outputs.append(place)
+        for unit in schedule(self._fusion, outputs):
+            self._emit(unit)
+        self._find_lives()
+        self.donated = self._donations(updates or {})
+        del self._places, self._fusion, self._stored
+        self.linked = Linked(self.steps, self.inputs, self.outputs)
+        self.run = self.linked.run
+
+    # --- steps -----------------------------------------------------------------------------
+
+    def place(self, value: Value) -> Place:
+        """The place of a value in the memory."""
+        found = self._places.get(value.order)
+        if found is None:
+            found = self._places[value.order] = Place(value.type, len(self.steps))
+        return found
+
+    def _emit(self, unit: Value | Group) -> None:
+        if isinstance(unit, Group):
+            self._emit_group(unit)
+        elif unit.op.kind == "movement" and unit.op.name in COPIED:
+            self._emit_copy(unit)
+        else:
+            self._emit_value(unit)
+
+    def _emit_group(self, group: Group) -> None:
+        stored = [k for k in group.members if k in self._stored]
+        lowered = None
+        if math.prod(group.shape):
+            lowered = lower(self._fusion, group, stored)
+            plan = native.plan_loop(lowered.loop)
+        if lowered is None or plan is None:
+            for member in group.members.values():
+                self._emit_meaning(member)
+            return
+        places = tuple(self.place(v) for v in (*lowered.inputs, *lowered.outputs))
+        self.steps.append(Native(plan, places, len(lowered.outputs), _aligned(lowered.loop),
+                                 str(lowered.loop)))
+
+    def _emit_copy(self, value: Value) -> None:
+        """A movement whose elements have to be put in order: copy them."""
+        if math.prod(value.shape) == 0:
+            self.place(value)
+            return
+        moved = value.inputs[0]
+        found = self._fusion.access(moved)
+        self._copy(moved, found, self.place(value))
+
+    def _copy(self, value: Value, found: Access, target: Place) -> None:
+        shape = value.shape
+        load = Load(0, value.dtype, found.offset, found.strides)
+        store = Store(1, 0, 0, strides.contiguous(shape))
+        loop = Loop((), shape, (Phase((load, store)),),
+                    (found.source.type, Type(shape, value.dtype)), 1)
+        plan = native.plan_loop(loop)
+        if plan is None:
+            raise AssertionError(f"a copy without a native loop: {value!r}")
+        self.steps.append(Native(plan, (self.place(found.source), target), text=str(loop)))
+
+    def _emit_value(self, value: Value) -> None:
+        accesses = [self._fusion.access(v) for v in value.inputs]
+        operands = tuple(Operand(v.dtype, v.shape, a.offset, a.strides)
+                         for v, a in zip(value.inputs, accesses, strict=True))
+        plan = native.plan_value(value, operands)
+        places = [self.place(a.source) for a in accesses]
+        if plan is None:
+            straight = tuple(o._replace(offset=0, strides=strides.contiguous(o.shape))
+                             for o in operands)
+            if straight != operands:
+                plan = native.plan_value(value, straight)
+                if plan is not None:
+                    places = [self._straight(v, a) for v, a in zip(
+                        value.inputs, accesses, strict=True)]
+        if plan is None:
+            self._emit_meaning(value)
+            return
+        result = len(places)
+        aligned = frozenset() if plan.inplace is None else frozenset({(plan.inplace, result)})
+        self.steps.append(Native(plan, (*places, self.place(value)), 1, aligned, value.op.name))
+
+    def _straight(self, value: Value, found: Access) -> Place:
+        """The place of an operand whose elements lie in order: its own or a copy's."""
+        if found.offset == 0 and found.strides == strides.contiguous(value.shape) and (
+                math.prod(value.shape) == math.prod(found.source.shape)):
+            return self.place(found.source)
+        target = Place(value.type, len(self.steps))
+        if target.size:
+            self._copy(value, found, target)
+        return target
+
+    def _emit_meaning(self, value: Value) -> None:
+        readers = tuple(self._reader(v) for v in value.inputs)
+        bare = Value(value.op, (), value.settings, value.shape, value.dtype)
+        self.steps.append(Meaning(bare, readers, (self.place(value),)))
+
+    def _reader(self, value: Value) -> Reader:
+        # A member of a group that is computed one by one is read where it is.
+        if value.order in self._places:
+            return Reader(self._places[value.order], None, value.shape)
+        found = self._fusion.access(value)
+        place = self.place(found.source)
+        return Reader(place, None if found.source is value else found, value.shape)
+
+    # --- lives -----------------------------------------------------------------------------
+
+    def _find_lives(self) -> None:
+        for number, step in enumerate(self.steps):
+            for place in places_of(step):
+                place.last = number
+        for place in self.outputs:
+            place.last = len(self.steps)
+
+    def _donations(self, updates: Mapping[int, int]) -> dict[int, int]:
+        """Return which updates can be done in place: their input is read by nobody later."""
+        makers = {id(place): number for number, step in enumerate(self.steps)
+                  for place in made_by(step)}
+        faults = [n for n, s in enumerate(self.steps)
+                  if isinstance(s, Meaning) or s.can_fault()]
+        settled = faults[-1] if faults else -1
+        found = {}
+        for output, source in updates.items():
+            new, old = self.outputs[output], self.inputs[source]
+            maker = makers.get(id(new))
+            if maker is None or new.type != old.type or maker <= settled or old.last > maker:
+                continue
+            step = self.steps[maker]
+            if old.last < maker or (isinstance(step, Native) and (
+                    step.places.index(old), step.places.index(new)) in step.aligned):
+                found[output] = source
+        return found
+
+
+def _aligned(loop: Loop) -> frozenset[tuple[int, int]]:
+    """Return the pairs of buffers where each element is read just before it is written.
+
+    Only loops whose elements stand for themselves have any: others come back to a row.
+    """
+    if not is_flat(loop):
+        return frozenset()
+    reads: dict[int, set[tuple]] = {}
+    for statement in loop.phases[0].inner:
+        if isinstance(statement, Load):
+            reads.setdefault(statement.buffer, set()).add((statement.offset, statement.strides))
+    return frozenset(
+        (buffer, store.buffer) for store in loop.phases[0].inner if isinstance(store, Store)
+        for buffer, places in reads.items() if places == {(store.offset, store.strides)})
+
+
+def _apart(outputs: list[Value]) -> list[Value]:
+    """Give every output memory of its own: no input, no view of another value, no other output."""
+    seen: set[int] = set()
+    found = []
+    for value in outputs:
+        alone = value.op is not None and value.data is None and value.order not in seen and (
+            value.op.kind != "movement")
+        made = value if alone else registry["copy"](value)
+        seen.add(made.order)
+        found.append(made)
+    return found
