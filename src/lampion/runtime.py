@@ -7,10 +7,10 @@ Programs are found by the structure of the graph: ops, settings, types, and who 
 and random keys are inputs, so a new learning rate or seed never asks for another program.
 
 Two backends run the same graphs: the native engine (`cpu`), and the oracle (`interpret`), which
-computes whatever runs only once - compiling would take longer - and everything where llvmlite is
-missing. LAMPION_ENGINE chooses: `auto` is that rule, `native` compiles at once, `numpy` never does.
-Which backend computes does not depend on the time anything takes, so the same script gives the same
-bits again.
+computes small graphs without a contraction - compiling would take longer - and everything where
+llvmlite is missing. LAMPION_ENGINE chooses: `auto` is that rule, `native` compiles all, `numpy`
+nothing. Which backend computes depends on the graph alone, never on time or on what ran before: so
+the same script gives the same bits again, and a resumed training those of one that ran through.
 """
 
 from __future__ import annotations
@@ -18,27 +18,26 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from . import interpret
+from .cpu.program import Program
 from .errors import ArgumentError
 from .ir import Graph, Value
-
-if TYPE_CHECKING:
-    from .cpu.program import Program
 
 # One program runs at a time; recording goes on in other threads meanwhile.
 lock = threading.RLock()
 executions = 0
 
 ENGINES = ("auto", "native", "numpy")
-# A graph with more arithmetic than this is compiled before it runs for the first time.
-HEAVY = 3e8
+# Graphs with so many values, or so much arithmetic, or a contraction, are worth compiling.
+MANY, HEAVY = 24, 2e4
 # Programs that are kept; those not used for longest go first.
 MOST = 512
 
@@ -57,17 +56,17 @@ engine = _chosen()
 
 
 class Structure:
-    """What graphs of the same structure share: how often one ran, and its program.
+    """What graphs of the same structure share.
 
     Attributes:
-        runs: how often it was run.
+        native: whether a program computes them.
         program: the compiled program, or None as long as there is none.
     """
 
-    __slots__ = ("runs", "program")
+    __slots__ = ("native", "program")
 
-    def __init__(self):
-        self.runs = 0
+    def __init__(self, graph: Graph):
+        self.native = engine == "native" or (engine == "auto" and worth_compiling(graph))
         self.program: Program | None = None
 
 
@@ -91,7 +90,7 @@ class Prepared:
         key = structure_of(graph), tuple(sorted(updates.items()))
         found = _structures.get(key)
         if found is None:
-            found = _structures[key] = Structure()
+            found = _structures[key] = Structure(graph)
             if len(_structures) > MOST:
                 _structures.popitem(last=False)
         else:
@@ -109,29 +108,18 @@ class Prepared:
                 that the output replaces, if nobody else holds it.
         """
         structure = self.structure
-        structure.runs += 1
-        if structure.program is None and engine != "numpy" and (
-                engine == "native" or structure.runs > 1 or work(self.graph) > HEAVY):
-            structure.program = _compile(self.graph, self._updates)
-        if structure.program is None:
+        if not structure.native:
             return interpret.run(self.graph, arrays)
-        return _run(structure.program, self.graph, arrays, take)
-
-
-def _compile(graph: Graph, updates: Mapping[int, int]) -> Program:
-    from .cpu.program import Program  # loads llvmlite, which programs that only read need not
-    return Program(graph, updates)
-
-
-def _run(program, graph: Graph, arrays, take) -> list[np.ndarray]:
-    from .cpu.linked import Fault
-    if take:
-        take = {k: array for k, array in take.items() if k in program.donated}
-    try:
-        return program.run(arrays, take)
-    except Fault:
-        # The oracle meets the same mistake and raises the error that explains it.
-        return interpret.run(graph, arrays)
+        if structure.program is None:
+            structure.program = Program(self.graph, self._updates)
+        program = structure.program
+        if take:
+            take = {k: array for k, array in take.items() if k in program.donated}
+        try:
+            return program.run(arrays, take)
+        except Exception:
+            # The oracle meets the same mistake, and names the line that recorded it this time.
+            return interpret.run(self.graph, arrays)
 
 
 def structure_of(graph: Graph) -> Hashable:
@@ -152,19 +140,16 @@ def _frozen(setting: Any) -> Hashable:
     return tuple(setting) if isinstance(setting, list) else setting
 
 
-def work(graph: Graph) -> float:
-    """Return roughly how many arithmetic operations a graph takes."""
-    total = 0.0
+def worth_compiling(graph: Graph) -> bool:
+    """Return whether a graph has a contraction, many values, or much arithmetic."""
+    if len(graph.values) >= MANY:
+        return True
+    total = 0
     for value in graph.values:
-        size = math.prod(value.shape)
-        if value.op.name == "matmul":
-            size *= 2 * value.inputs[0].shape[-1]
-        elif value.op.name.startswith("convolution"):
-            # Each element of the smallest of the three tensors meets the others' common axes.
-            shapes = (value.shape, *(v.shape for v in value.inputs))
-            size = 2 * math.sqrt(math.prod(math.prod(s) for s in shapes))
-        total += size
-    return total
+        if value.op.lower.get("kernel", "").startswith(("matmul", "convolution")):
+            return True
+        total += math.prod(value.shape)
+    return total >= HEAVY
 
 
 def prepare(outputs: Iterable[Value], updates: Mapping[int, int] | None = None) -> Prepared:
@@ -177,18 +162,37 @@ def prepare(outputs: Iterable[Value], updates: Mapping[int, int] | None = None) 
     return Prepared(Graph(outputs), updates or {})
 
 
-def evaluate(outputs: Iterable[Value]) -> None:
-    """Compute the pending ones among `outputs`, in one program."""
+def evaluate(outputs: Iterable[Value], replaced: Mapping[int, Value] | None = None) -> None:
+    """Compute the pending ones among `outputs`, in one program.
+
+    Args:
+        replaced: for outputs (by creation order) the computed value that their holder held before
+            and will never ask for again. The output may take over its memory.
+    """
     global executions
     with lock:
         pending = [v for v in outputs if v.data is None]
         if not pending:
             return
-        prepared = prepare(pending)
+        graph = Graph(pending)
+        numbers = {v.order: k for k, v in enumerate(graph.inputs)} if replaced else {}
+        updates = {k: numbers[replaced[v.order].order] for k, v in enumerate(graph.outputs)
+                   if replaced and v.order in replaced and replaced[v.order].order in numbers}
+        prepared = Prepared(graph, updates)
         executions += 1
-        arrays = [_contiguous(v.data) for v in prepared.inputs]
-        for value, array in zip(prepared.graph.outputs, prepared.run(arrays), strict=True):
+        take = {k: graph.inputs[n].data for k, n in updates.items() if is_alone(graph.inputs[n])}
+        arrays = [_contiguous(v.data) for v in graph.inputs]
+        results = prepared.run(arrays, take)
+        for k, array in take.items():
+            if results[k] is array:
+                graph.inputs[updates[k]].data = None  # what it was is gone
+        for value, array in zip(graph.outputs, results, strict=True):
             settle(value, array)
+
+
+def is_alone(value: Value) -> bool:
+    """Return whether nothing else refers to a value's array."""
+    return sys.getrefcount(value.data) == 2 and value.data.flags.owndata
 
 
 def _contiguous(array: np.ndarray) -> np.ndarray:

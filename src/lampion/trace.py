@@ -107,7 +107,8 @@ def flush(wanted: Value | None = None) -> None:
         _pending.storages.clear()
         _pending.bytes = 0
         try:
-            runtime.evaluate(with_saved(outputs if wanted is None else [*outputs, wanted]))
+            runtime.evaluate(with_saved(outputs if wanted is None else [*outputs, wanted]),
+                             replaced(storages))
         except Exception:
             # A value that cannot be computed must not take the others with it.
             try:
@@ -121,6 +122,23 @@ def flush(wanted: Value | None = None) -> None:
             for storage in storages:
                 storage.earlier = None
             release()
+
+
+def replaced(storages: list[Holder]) -> dict[int, Value]:
+    """Return, for pending values by creation order, the computed value that each one replaces.
+
+    A gradient may still ask for the old value where the new one was recorded as made from it; else
+    the version counter refuses whoever asks.
+    """
+    found = {}
+    for storage in storages:
+        value = storage.value
+        if value.data is None and storage.earlier and (
+                not value.tracked or value.history is not None):
+            old = storage.earlier[0]
+            if old.data is not None and not old.volatile:
+                found[value.order] = old
+    return found
 
 
 def release() -> None:

@@ -15,15 +15,15 @@ from collections.abc import Mapping
 from .. import strides
 from ..ir import Graph, Type, Value, registry
 from ..kernel import Load, Loop, Phase, Store
-from ..passes.access import Access
+from ..passes.access import Access, access
 from ..passes.fuse import Fusion, Group
 from ..passes.lower import lower
 from ..passes.simplify import simplify
 from . import native
 from .linked import Linked
 from .nest import is_flat
-from .schedule import schedule
 from .places import Meaning, Native, Place, Reader, Step, made_by, places_of
+from .schedule import schedule
 from .steps import Operand
 
 COPIED = ("reshape", "permute", "expand", "slice", "flip", "windows")
@@ -58,7 +58,7 @@ class Program:
         self.outputs: list[Place] = []
         for value in outputs:
             place = Place(value.type, 0, len(self.inputs) + len(self.outputs))
-            self._places[value.order] = place
+            self._places[self._fusion.access(value).source.order] = place
             self.outputs.append(place)
         for unit in schedule(self._fusion, outputs):
             self._emit(unit)
@@ -209,13 +209,19 @@ def _aligned(loop: Loop) -> frozenset[tuple[int, int]]:
 
 
 def _apart(outputs: list[Value]) -> list[Value]:
-    """Give every output memory of its own: no input, no view of another value, no other output."""
+    """Give every output memory of its own: no input, no part of another value, no other output.
+
+    Another shape of a value that was computed is no part of it: the same memory is both.
+    """
     seen: set[int] = set()
     found = []
     for value in outputs:
-        alone = value.op is not None and value.data is None and value.order not in seen and (
-            value.op.kind != "movement")
+        read = access(value)
+        source = read.source
+        alone = (source.op is not None and source.order not in seen and read.offset == 0
+                 and read.strides == strides.contiguous(value.shape)
+                 and math.prod(value.shape) == math.prod(source.shape))
         made = value if alone else registry["copy"](value)
-        seen.add(made.order)
+        seen.add(source.order if alone else made.order)
         found.append(made)
     return found

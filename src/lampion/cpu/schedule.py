@@ -38,14 +38,14 @@ def schedule(fusion: Fusion, wanted: Iterable[Value]) -> list[Unit]:
     units: dict[int, Unit] = {}
     waiting: dict[int, int] = {}
     readers: dict[int, list[int]] = {}
-    stack = [unit_of(fusion, v) for v in wanted if v.data is None and v.op is not None]
+    stack = [unit_of(fusion, v) for v in wanted if v.op is not None]
     while stack:
         unit = stack.pop()
         if id(unit) in units:
             continue
         units[id(unit)] = unit
         before = {id(u): u for u in (
-            unit_of(fusion, v) for v in needs(fusion, unit) if v.data is None)}
+            unit_of(fusion, v) for v in needs(fusion, unit) if v.op is not None)}
         waiting[id(unit)] = len(before)
         for key, needed in before.items():
             readers.setdefault(key, []).append(id(unit))

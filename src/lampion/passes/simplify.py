@@ -6,6 +6,7 @@ happen once. Nothing here may change a bit of any result.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -46,17 +47,31 @@ def _reshape(value: Value, x: Value) -> Value | None:
 
 def _permute(value: Value, x: Value) -> Value | None:
     order = value.settings["order"]
-    if order == tuple(range(len(order))):
-        return x
-    if x.op is registry["permute"]:
-        first = x.settings["order"]
-        joined = tuple(first[k] for k in order)
-        return _permute_of(x.inputs[0], joined)
+    if x.op is registry["permute"] or order == tuple(range(len(order))):
+        return permuted(x, order)
     return None
 
 
-def _permute_of(x: Value, order: tuple[int, ...]) -> Value:
+def permuted(x: Value, order: tuple[int, ...]) -> Value:
+    """Return a value with its axes reordered, by at most one permute."""
+    if x.op is registry["permute"]:
+        first = x.settings["order"]
+        x, order = x.inputs[0], tuple(first[k] for k in order)
     return x if order == tuple(range(len(order))) else registry["permute"](x, order=order)
+
+
+def transposed_product(value: Value, x: Value) -> Value | None:
+    """Write the transpose of a product as the product of the transposes, the other way round.
+
+    The sums are the same, but they are written where their reader wants them: the gradient of a
+    weight, for instance, is asked for as the transpose of the product that the chain rule gives.
+    """
+    order = value.settings["order"]
+    rank = len(order)
+    if x.op is not registry["matmul"] or order != (*range(rank - 2), rank - 1, rank - 2):
+        return None
+    a, b = x.inputs
+    return registry["matmul"](permuted(b, order), permuted(a, order))
 
 
 def _same_shape(value: Value, x: Value) -> Value | None:
@@ -94,11 +109,16 @@ def simplify(
     new: dict[int, Value] = {
         v.order: n for v, n in zip(graph.inputs, inputs or graph.inputs, strict=True)}
     known: dict[Hashable, Value] = {}
+    readers = Counter(v.order for value in graph.values for v in value.inputs)
+    readers.update(v.order for v in graph.outputs)
     for value in graph.values:
         inputs = tuple(new[v.order] for v in value.inputs)
         candidate = Value(value.op, inputs, value.settings, value.shape, value.dtype)
         rule = RULES.get(value.op.name)
         simpler = rule(candidate, *inputs) if rule is not None else None
+        if simpler is None and value.op.name == "permute" and (
+                readers[value.inputs[0].order] == 1):
+            simpler = transposed_product(candidate, *inputs)
         if simpler is None:
             simpler = candidate
         if simpler.data is None and simpler.op is not None:
