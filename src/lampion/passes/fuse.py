@@ -207,7 +207,8 @@ class Fusion:
             need(value, None)
         for value in self.graph.values:
             for operand in value.inputs:
-                if fusible(value) or value.op.name not in _MOVES:
+                moves_only = value.op.name in _MOVES and self.access(value).source is not value
+                if not moves_only:
                     need(operand, self.group_of.get(value.order))
         return found
 
