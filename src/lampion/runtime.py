@@ -192,16 +192,20 @@ def evaluate(outputs: Iterable[Value], replaced: Mapping[int, Value] | None = No
 
 def is_alone(value: Value) -> bool:
     """Return whether nothing else refers to a value's array."""
-    return sys.getrefcount(value.data) == 2 and value.data.flags.owndata
+    array = value.data
+    return type(array) is np.ndarray and sys.getrefcount(array) == 3 and array.flags.owndata
 
 
 def _contiguous(array: np.ndarray) -> np.ndarray:
-    return array if array.flags.c_contiguous else np.ascontiguousarray(array).reshape(array.shape)
+    """Return an array as native code reads it; NumPy's scalars are no arrays."""
+    if type(array) is np.ndarray and array.flags.c_contiguous:
+        return array
+    return np.ascontiguousarray(array).reshape(array.shape)
 
 
 def settle(value: Value, array: np.ndarray) -> None:
     """Give a value its data; what it was made from is kept only for gradients."""
-    if not (array.flags.owndata and array.flags.c_contiguous):
+    if type(array) is not np.ndarray or not (array.flags.owndata and array.flags.c_contiguous):
         # A view would keep its whole base alive, and could alias another value's memory.
         array = np.array(array, order="C")
     value.data = array

@@ -60,7 +60,8 @@ class Program:
             place = Place(value.type, 0, len(self.inputs) + len(self.outputs))
             self._places[self._fusion.access(value).source.order] = place
             self.outputs.append(place)
-        for unit in schedule(self._fusion, outputs):
+        for unit in schedule(
+                self._fusion, [self._fusion.access(v).source for v in outputs]):
             self._emit(unit)
         self._find_lives()
         self.donated = self._donations(updates or {})
