@@ -15,18 +15,20 @@ the same script gives the same bits again, and a resumed training those of one t
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import marshal
 import math
 import os
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from . import interpret
+from . import dtypes, interpret
 from .cpu.program import Program
 from .errors import ArgumentError
 from .ir import Graph, Value
@@ -70,7 +72,7 @@ class Structure:
         self.program: Program | None = None
 
 
-_structures: OrderedDict[Hashable, Structure] = OrderedDict()
+_structures: OrderedDict[bytes, Structure] = OrderedDict()
 
 
 class Prepared:
@@ -87,7 +89,7 @@ class Prepared:
     def __init__(self, graph: Graph, updates: Mapping[int, int]):
         self.graph, self.inputs = graph, graph.inputs
         self._updates = updates
-        key = structure_of(graph), tuple(sorted(updates.items()))
+        key = structure_of(graph, updates)
         found = _structures.get(key)
         if found is None:
             found = _structures[key] = Structure(graph)
@@ -122,22 +124,32 @@ class Prepared:
             return interpret.run(self.graph, arrays)
 
 
-def structure_of(graph: Graph) -> Hashable:
+def structure_of(graph: Graph, updates: Mapping[int, int]) -> bytes:
     """Return what programs are found by: equal for graphs that one program can compute."""
     numbers = {v.order: k for k, v in enumerate(graph.inputs)}
-    types = tuple((v.shape, v.dtype) for v in graph.inputs)
+    types = [(v.shape, v.dtype.name) for v in graph.inputs]
     rows = []
     for value in graph.values:
         numbers[value.order] = len(numbers)
         settings = value.settings
-        rows.append((value.op.name, tuple([numbers[v.order] for v in value.inputs]),
-                     tuple([(k, _frozen(s)) for k, s in settings.items() if k != "location"])
-                     if settings else ()))
-    return types, tuple(rows), tuple([numbers[v.order] for v in graph.outputs])
+        rows.append((value.op.name, [numbers[v.order] for v in value.inputs],
+                     [(k, frozen(s)) for k, s in settings.items() if k != "location"]
+                     if settings else None))
+    outputs = [numbers[v.order] for v in graph.outputs]
+    # Version 2 of the format does not depend on which of the parts are the same object.
+    whole = marshal.dumps((types, rows, outputs, sorted(updates.items())), 2)
+    return hashlib.blake2b(whole, digest_size=20).digest()
 
 
-def _frozen(setting: Any) -> Hashable:
-    return tuple(setting) if isinstance(setting, list) else setting
+def frozen(setting: Any) -> Any:
+    """Return a setting in terms of numbers, strings and tuples of them."""
+    if isinstance(setting, (int, float, str)) or setting is None:
+        return setting
+    if isinstance(setting, (tuple, list)):
+        return [frozen(part) for part in setting]
+    if isinstance(setting, dtypes.dtype):
+        return setting.name
+    return setting.structure
 
 
 def worth_compiling(graph: Graph) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -55,6 +56,7 @@ class Linked:
         self._inputs, self._outputs = inputs, outputs
         self._lay_out(steps)
         self._write(steps, 1 + len(inputs) + len(outputs))
+        self._forget(steps)
         self._spare: list[np.ndarray | None] = [None] * len(outputs)
 
     # --- tables ----------------------------------------------------------------------------
@@ -70,10 +72,16 @@ class Linked:
         offsets, size = arena.plan([arena.Life(p.size, p.first, p.last) for p in places])
         self._offsets = {id(p): offset for p, offset in zip(places, offsets, strict=True)}
         self._scratch = arena.rounded(size)
-        self._keep = places
         scratch = max((s.plan.scratch_bytes for s in steps if isinstance(s, Native)),
                       default=0)
         self.arena_bytes = self._scratch + scratch
+
+    def _forget(self, steps: Sequence[Step]) -> None:
+        """Keep the offsets that steps on NumPy ask for, and the places so that ids stay theirs."""
+        self._seen_by_numpy = {id(place): place for step in steps if not isinstance(step, Native)
+                               for place in places_of(step)}
+        self._offsets = {key: offset for key, offset in self._offsets.items()
+                         if key in self._seen_by_numpy}
 
     def _write(self, steps: Sequence[Step], buffers: int) -> None:
         """Write the calls, their slots, and the lists of slots to bring up to date."""

@@ -1,6 +1,7 @@
 """A program: a whole graph as native calls over planned memory.
 
-    program = Program(graph)     simplify, fuse, lower, order; plan each step and the memory
+    planned = Planned(graph)     simplify, fuse, lower, order; plan each step
+    program = Program(graph)     the same with memory and addresses, ready to run
     program.run(arrays)          arrays of the graph's inputs -> arrays of its outputs
 
 A step is a native plan, or - for ops without one - the op's meaning on NumPy, as in the oracle.
@@ -30,10 +31,28 @@ COPIED = ("reshape", "permute", "expand", "slice", "flip", "windows")
 
 
 class Program:
-    """A compiled graph.
+    """A compiled graph: nothing of the graph itself is kept, only tables of numbers.
 
     Args:
-        graph: what is computed; only its structure is kept.
+        graph, updates: as for `Planned`.
+
+    Attributes:
+        donated: the updates that can be done in place.
+        run: `run(arrays, take)`, see `linked.Linked.run`.
+    """
+
+    def __init__(self, graph: Graph, updates: Mapping[int, int] | None = None):
+        planned = Planned(graph, updates)
+        self.donated = planned.donated
+        self.linked = Linked(planned.steps, planned.inputs, planned.outputs)
+        self.run = self.linked.run
+
+
+class Planned:
+    """What is done to compute a graph, step by step.
+
+    Args:
+        graph: what is computed.
         updates: for outputs (by number) the input whose memory they may take over, because what
             holds the input will hold the output afterwards.
 
@@ -65,9 +84,6 @@ class Program:
             self._emit(unit)
         self._find_lives()
         self.donated = self._donations(updates or {})
-        del self._places, self._fusion, self._stored
-        self.linked = Linked(self.steps, self.inputs, self.outputs)
-        self.run = self.linked.run
 
     # --- steps -----------------------------------------------------------------------------
 
