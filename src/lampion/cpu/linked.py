@@ -10,6 +10,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +54,8 @@ class Linked:
     """
 
     def __init__(self, steps: Sequence[Step], inputs: Sequence[Place], outputs: Sequence[Place]):
-        self._inputs, self._outputs = inputs, outputs
+        self._count = len(inputs)
+        self._results = [(p.type.shape, p.type.dtype.array) for p in outputs]
         self._lay_out(steps)
         self._write(steps, 1 + len(inputs) + len(outputs))
         self._forget(steps)
@@ -148,7 +150,7 @@ class Linked:
         self._program = self._words.ctypes.data
         self._execute = driver.execute()
         # Plain Python writes to a memoryview take a third of the time of writes to an array.
-        self._object_view = memoryview(self._objects)
+        self._object_view = memoryview(self._objects.data)
 
     # --- running ---------------------------------------------------------------------------
 
@@ -181,11 +183,11 @@ class Linked:
         room, outputs = self._bind(arrays, None)
         found = []
         for begin, end, then in self.segments:
-            found += [_shortest(lambda k=k: self._execute(self._program, k, k + 1), repeats)
+            found += [_shortest(partial(self._execute, self._program, k, k + 1), repeats)
                       for k in range(begin, end)]
             if then is not None:
                 found.append(_shortest(
-                    lambda step=then: self._compute(step, room, arrays, outputs), repeats))
+                    partial(self._compute, then, room, arrays, outputs), repeats))
         return found
 
     def _bind(self, arrays, take) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -198,12 +200,12 @@ class Linked:
             objects[number] = id(array)
             number += 1
         outputs = []
-        for k, place in enumerate(self._outputs):
+        for k, (shape, dtype) in enumerate(self._results):
             array = take.get(k) if take else None
             if array is None:
                 array = self._spare[k]
                 if array is None or sys.getrefcount(array) > ALONE:
-                    array = self._spare[k] = np.empty(place.type.shape, place.type.dtype.array)
+                    array = self._spare[k] = np.empty(shape, dtype)
             outputs.append(array)
             objects[number] = id(array)
             number += 1
@@ -222,9 +224,8 @@ class Linked:
 
     def _array(self, place: Place, room, arrays, outputs) -> np.ndarray:
         if place.external is not None:
-            count = len(self._inputs)
-            return arrays[place.external] if place.external < count else (
-                outputs[place.external - count])
+            return arrays[place.external] if place.external < self._count else (
+                outputs[place.external - self._count])
         shape, dtype = place.type.shape, place.type.dtype.array
         begin = self._offsets[id(place)]
         return room[begin:begin + place.size].view(dtype).reshape(shape)

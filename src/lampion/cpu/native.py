@@ -30,7 +30,7 @@ def plan_loop(loop: kernel.Loop, target: Target | None = None) -> steps.Plan | N
     return _plan_loop(loop, target or host())
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=512)
 def _plan_loop(loop: kernel.Loop, target: Target) -> steps.Plan | None:
     if not loop.rows or (is_flat(loop) and not loop.width):
         return steps.Plan((), 0)

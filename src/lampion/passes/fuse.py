@@ -20,6 +20,9 @@ from __future__ import annotations
 from ..ir import Graph, Value
 from .access import Access, access
 
+# Members of a group: what a program repeats many times should be many equal loops, not a long one.
+MOST = 64
+
 
 class Group:
     """Values that one loop computes.
@@ -107,6 +110,8 @@ class Fusion:
 
     def _merge(self, a: Group, b: Group) -> Group:
         """Make two groups one, where that is allowed; return the group that has a's members."""
+        if len(a.members) + len(b.members) > MOST:
+            return a
         if a.shape != b.shape or (a.axes != b.axes and None not in (a.axes, b.axes)):
             return a
         if a.needs & b.bits or b.needs & a.bits:
@@ -152,6 +157,8 @@ class Fusion:
         return [found[k] for k in sorted(found, reverse=True)]
 
     def _may_join(self, group: Group, value: Value) -> bool:
+        if len(group.members) >= MOST:
+            return False
         if value.op.kind == "reduction":
             axes = value.settings["axes"]
             if group.axes not in (None, axes) or value.inputs[0].shape != group.shape:
