@@ -43,12 +43,15 @@ def run(
     calls: list[Call], arrays: list[np.ndarray], types: tuple[dtypes.dtype, ...],
     target: Target | None = None,
 ) -> Results:
-    """Do all calls in one loop; a call may also use results of those before it."""
+    """Do all calls in one loop; a call may also use results of those before it.
+
+    Arrays are as long as the first one, or have one element that stands for all.
+    """
     size, count = arrays[0].size, len(arrays)
     made: list[dtypes.dtype] = []
     for call in calls:
         made.append(call.value((*types, *made), size).dtype)
-    body = [*(Load(k, t, 0, (1,)) for k, t in enumerate(types)),
+    body = [*(Load(k, t, 0, (int(arrays[k].size == size),)) for k, t in enumerate(types)),
             *(Compute(registry[c.name], c.operands, c.settings, t) for c, t in zip(calls, made)),
             *(Store(count + k, count + k, 0, (1,)) for k in range(len(calls)))]
     loop = Loop((), (size,), (Phase(tuple(body)),),

@@ -173,6 +173,18 @@ def test_two_edges(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("exponent", [-1, 0, 0.5, 1, 2, 3, 4, math.nan])
+def test_one_exponent_for_all(exponent, dtype):
+    x = inputs("pow", dtype)
+    wanted = exact("pow", x, np.full(x.shape, exponent, dtype))
+    for instructions in targets():
+        found = computed("pow", x, np.array([exponent], dtype), target=target.named(instructions))
+        # A cube is two products.
+        allowed = 1.5 if exponent == 3 else TABLE["pow"][FLOATS.index(dtype)]
+        assert ulps(found, wanted).max() <= allowed, instructions
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
 def test_exact_results(dtype):
     powers = 2.0 ** np.arange(-120, 121)
     tens = 10.0 ** np.arange(0, 11)
@@ -183,6 +195,9 @@ def test_exact_results(dtype):
         assert found("exp2", np.arange(-120, 121)) == powers.tolist()
         assert found("log2", powers) == list(range(-120, 121))
         assert found("log10", tens) == list(range(11))
+        bases, times = (g.ravel() for g in np.meshgrid(np.arange(1, 20), np.arange(6)))
+        whole = computed("pow", bases.astype(dtype), times.astype(dtype), target=instructions)
+        assert whole.tolist() == (bases**times).tolist()
         assert found("exp", [0.0, -0.0, -math.inf]) == [1, 1, 0]
         assert found("sigmoid", [0.0, -math.inf, math.inf]) == [0.5, 0, 1]
         assert found("cos", [0.0, -0.0]) == [1, 1]

@@ -82,6 +82,14 @@ def exp2(b, x: Vector) -> Vector:
     return ins.scaled(b, b.add(rest, b.constant(1, x)), n, bits)
 
 
+def exp2_of_sum(b, x: Vector, more: Vector) -> Vector:
+    """2^(x + more), where `more` is small and 0 outside the range."""
+    x = _between(b, x, *CONSTANTS[x.dtype].exp2_range)
+    n, bits = ins.nearest(b, x)
+    rest = _rest(b, b.mul(b.add(b.sub(x, n), more), b.constant(math.log(2), x)))
+    return ins.scaled(b, b.add(rest, b.constant(1, x)), n, bits)
+
+
 def expm1(b, x: Vector) -> Vector:
     c = CONSTANTS[x.dtype]
     half = part_of_expm1(b, _between(b, x, c.near_minus_one, c.high), 1)
