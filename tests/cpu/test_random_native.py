@@ -24,6 +24,22 @@ def test_bits_and_fractions_are_the_meaning_exactly(seed, offset, count, digits)
         np.testing.assert_array_equal(found, meaning(registry[name], (key,), options))
 
 
+@settings(max_examples=40, deadline=None)
+@given(words, st.integers(0, 200), st.sampled_from([0.0, 1e-9, 0.1, 0.5, 0.999, 1.0]))
+def test_choices_are_the_meaning_exactly(seed, count, chance):
+    operands = (leaf(np.array([seed, 5], np.uint64).view(np.int64), dtypes.int64),
+                leaf(chance, dtypes.float32))
+    found, _ = run(registry["random_below"], operands, {"shape": (count,)})
+    np.testing.assert_array_equal(found, meaning(registry["random_below"], operands,
+                                                 {"shape": (count,)}))
+
+
+def test_choices_come_as_often_as_they_should():
+    operands = (leaf([3, 0], dtypes.int64), leaf(0.3, dtypes.float32))
+    found, _ = run(registry["random_below"], operands, {"shape": (100_000,)}, parts=3)
+    assert abs(found.mean() - 0.3) < 0.01
+
+
 @pytest.mark.parametrize("name, more", [("random_bits", {}), ("random_uniform", {"digits": 24})])
 def test_many_numbers_do_not_depend_on_how_jobs_are_split(name, more):
     key = leaf([7, 2**62], dtypes.int64)

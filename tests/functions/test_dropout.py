@@ -96,3 +96,16 @@ def test_wrong_axes():
         F.dropout2d(lampion.ones(2, 3, 2, 2, 2))
     with pytest.warns(UserWarning, match="interpreted as shape"):
         F.dropout2d(lampion.ones(2, 3, 2))
+
+
+@pytest.mark.parametrize("name", ["dropout", "dropout2d"])
+def test_nan_and_infinity_stay_where_they_are_left_out(name):
+    torch = pytest.importorskip("torch")
+    shape = (4, 8, 2, 2)
+    broken = getattr(torch.nn.functional, name)(torch.full(shape, math.nan), 0.5)
+    assert broken.isnan().all()
+    lampion.manual_seed(0)
+    assert getattr(F, name)(lampion.full(shape, math.nan), 0.5).isnan().all()
+    endless = getattr(F, name)(lampion.full(shape, math.inf), 0.5)
+    assert (endless.isnan() | endless.isinf()).all()
+    assert endless.isnan().any() and endless.isinf().any()

@@ -56,6 +56,8 @@ def claimed(op):
     """The element types an op accepts."""
     if op.name == "scan":  # its samples' bodies are of one type
         return (dtypes.float64,)
+    if op.name == "random_below":
+        return (dtypes.float32,)
     if op.name in ("random_bits", "random_uniform"):
         return (dtypes.int64,)
     if op.lower.get("floating") or op.name == "norm2":

@@ -31,8 +31,9 @@ def _dropped(input: Tensor, p: float, mask_shape: tuple[int, ...]) -> Tensor:
     """Fill the dropped places with 0 and scale up the rest, so that the mean stays."""
     if p == 1:
         return input * 0
-    dropped = random.rand(mask_shape) < p
-    return input.masked_fill(dropped, 0) * (1 / (1 - p))
+    # What is kept is stored as one byte an element, for the backward pass as well.
+    kept = random.chosen(mask_shape, p).logical_not()
+    return input * (kept.to(input.dtype) * (1 / (1 - p)))
 
 
 def dropout(
@@ -153,7 +154,7 @@ def dropout3d(
 def _alpha_dropped(input: Tensor, p: float, mask_shape: tuple[int, ...]) -> Tensor:
     if p == 1:
         return input * 0
-    dropped = random.rand(mask_shape) < p
+    dropped = random.chosen(mask_shape, p)
     # This scale and shift give mean 0 and variance 1 back (for inputs that have them).
     scale = 1 / math.sqrt((SELU_FLOOR * SELU_FLOOR * p + 1) * (1 - p))
     return input.masked_fill(dropped, -SELU_FLOOR) * scale + SELU_FLOOR * scale * p

@@ -181,6 +181,12 @@ def _uniform(shape, dtype: DType, generator) -> Value:
         return drawn if dtype is dtypes.float32 else registry["cast"](drawn, dtype=dtype)
 
 
+def chosen(shape: tuple[int, ...], chance: float, generator: Generator | None = None) -> Any:
+    """True with probability `chance`, each element by itself."""
+    key = _key(shape, generator)
+    return finish(ops.random.random_below(key, ir.number(chance, dtypes.float32), shape=shape))
+
+
 def _keep(bits: Value, drop: int) -> Value:
     return registry["shift_right"](bits, ir.full(bits.shape, drop, dtypes.int64))
 
@@ -425,8 +431,11 @@ def bernoulli_(input: TensorBase, p: Any = 0.5, *, generator: Generator | None =
     """Fill with 1 with probability p, else 0."""
     if isinstance(p, (int, float)) and not 0 <= p <= 1:
         raise StateError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
-    drawn = finish(_uniform(tuple(input._shape), dtypes.float32, generator))
-    return _fill("bernoulli_", input, e.lt(drawn, p).to(input._dtype)._value)
+    if isinstance(p, TensorBase):
+        drawn = e.lt(finish(_uniform(tuple(input._shape), dtypes.float32, generator)), p)
+    else:
+        drawn = chosen(tuple(input._shape), p, generator)
+    return _fill("bernoulli_", input, drawn.to(input._dtype)._value)
 
 
 def exponential_(input: TensorBase, lambd: float = 1.0, *,

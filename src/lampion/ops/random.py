@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from ..dtypes import float32, int64
+from ..dtypes import bool_, float32, int64
 from ..ir import NoGradient, Type
 from .define import opaque
 
@@ -44,10 +44,23 @@ random_bits = opaque(
     grad=NoGradient("random bits do not depend on anything continuous"), kernel="random_bits",
     samples=((((2,),), {"shape": (3, 3)}),))
 
+
+
+def _fractions(xp, key, shape, digits):
+    upper = _philox(xp, key, shape) >> (32 - digits)
+    return upper.astype(xp.float32) * xp.float32(2.0**-digits)
+
+
 random_uniform = opaque(
     "random_uniform", "Numbers in [0, 1): the upper `digits` (at most 24) of `random_bits`.",
-    meaning=lambda xp, key, shape, digits: (
-        (_philox(xp, key, shape) >> (32 - digits)).astype(xp.float32) * xp.float32(2.0**-digits)),
+    meaning=_fractions,
     result=lambda key, shape, digits: Type(shape, float32),
     grad=NoGradient("random numbers do not depend on anything continuous"),
     kernel="random_uniform", samples=((((2,),), {"shape": (3, 3), "digits": 24}),))
+
+random_below = opaque(
+    "random_below", "True with probability `chance` (float32, 0-d): `random_uniform` below it.",
+    meaning=lambda xp, key, chance, shape: _fractions(xp, key, shape, 24) < chance,
+    result=lambda key, chance, shape: Type(shape, bool_),
+    grad=NoGradient("random choices do not depend on anything continuous"),
+    kernel="random_below", samples=((((2,), ()), {"shape": (3, 3)}),))

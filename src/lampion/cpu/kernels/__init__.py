@@ -49,6 +49,7 @@ PROVIDERS: dict[str, Provider] = {
     "pool_sum": pooling.pool_sum,
     "put": indexing.put,
     "put_add": indexing.put_add,
+    "random_below": random_bits.below,
     "random_bits": random_bits.bits,
     "random_uniform": random_bits.uniform,
     "scatter": indexing.scatter,

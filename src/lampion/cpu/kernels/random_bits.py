@@ -13,6 +13,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+from ...dtypes import float32
 from ...ir import Type
 from ...ops.random import MULTIPLY, ROUNDS, WEYL
 from ...strides import is_contiguous
@@ -21,7 +22,7 @@ from ..steps import Kernel, Operand, Place, Plan, Step
 from ..target import Target
 from .copies import place
 
-KEY, RESULT, COUNT, GROUPS, SHIFT, SCALE = range(6)  # slots
+KEY, RESULT, COUNT, GROUPS, SHIFT, SCALE, CHANCE = range(7)  # slots
 JOB_NUMBERS = 16 * 1024
 LOW = 0xFFFFFFFF
 
@@ -30,24 +31,37 @@ def bits(
     operands: tuple[Operand, ...], result: Type, settings: Mapping[str, Any], target: Target,
 ) -> Plan | None:
     """Plan the op `random_bits`."""
-    return _plan(operands[0], result, "bits", 0, target)
+    return _plan(operands, result, "bits", 32, target)
 
 
 def uniform(
     operands: tuple[Operand, ...], result: Type, settings: Mapping[str, Any], target: Target,
 ) -> Plan | None:
     """Plan the op `random_uniform`."""
-    return _plan(operands[0], result, "uniform", settings["digits"], target)
+    return _plan(operands, result, "uniform", settings["digits"], target)
 
 
-def _plan(key: Operand, result: Type, what: str, digits: int, target: Target) -> Plan | None:
+def below(
+    operands: tuple[Operand, ...], result: Type, settings: Mapping[str, Any], target: Target,
+) -> Plan | None:
+    """Plan the op `random_below`."""
+    if operands[1].dtype is not float32:
+        return None
+    return _plan(operands, result, "below", 24, target)
+
+
+def _plan(operands: tuple[Operand, ...], result: Type, what: str, digits: int,
+          target: Target) -> Plan | None:
+    key = operands[0]
     if not is_contiguous(key.shape, key.strides):
         return None
     count = math.prod(result.shape)
     group = 4 * target.lanes(8)
     jobs = -(-count // JOB_NUMBERS)
     (scale,) = struct.unpack("i", struct.pack("f", 2.0**-digits))
-    slots = (place(0, key), Place(1), count, JOB_NUMBERS // group, 32 - digits, scale)
+    chance = place(1, operands[1]) if what == "below" else 0
+    slots = (place(0, key), Place(len(operands)), count, JOB_NUMBERS // group, 32 - digits, scale,
+             chance)
     kernel = Kernel(f"random {what}", lambda: _text(what, target), "random")
     return Plan((Step(kernel, jobs, slots),) if jobs else (), 0)
 
@@ -58,7 +72,7 @@ def _text(what: str, target: Target) -> str:
     width = target.lanes(8)
     numbers = 4 * width
     vector = f"<{width} x i64>"
-    word, size = ("i64", 8) if what == "bits" else ("float", 4)
+    word, size = {"bits": ("i64", 8), "uniform": ("float", 4), "below": ("i8", 1)}[what]
     key, result = f.slot(KEY, "ptr"), f.slot(RESULT, "ptr")
     count, groups = f.slot(COUNT), f.slot(GROUPS)
     seed, offset = f.load("i64", key), f.load("i64", f.at(key, 1, "i64"))
@@ -66,6 +80,9 @@ def _text(what: str, target: Target) -> str:
     shift = f.splat("i32", 2 * width, f.value(f"trunc i64 {f.slot(SHIFT)} to i32"))
     scale = f.splat("float", 2 * width, f.value(
         f"bitcast i32 {f.value(f'trunc i64 {f.slot(SCALE)} to i32')} to float"))
+    chance = None
+    if what == "below":
+        chance = f.splat("float", 2 * width, f.load("float", f.slot(CHANCE, "ptr")))
     lanes = ", ".join(f"i64 {k}" for k in range(width))
     rest = f.variable(f"[{numbers} x {word}]")
     first = f.multiply(f.multiply("%begin", groups), numbers)
@@ -82,7 +99,7 @@ def _text(what: str, target: Target) -> str:
         if what == "bits":
             _store_bits(f, width, four, to)
         else:
-            _store_uniform(f, width, four, to, shift, scale)
+            _store_fractions(f, width, four, to, shift, scale, chance)
         with f.when(f.value(f"xor i1 {whole}, true")):
             f.intrinsic("llvm.memcpy.p0.p0.i64", [
                 ("ptr", here), ("ptr", rest), ("i64", str(f.multiply(left, size))),
@@ -148,9 +165,9 @@ def _store_bits(f: Function, width: int, four: list[str], to: str) -> None:
         f.store(vector, line, f.at(to, k * width, "i64"))
 
 
-def _store_uniform(f: Function, width: int, four: list[str], to: str, shift: str,
-                   scale: str) -> None:
-    """Store the upper bits of each number as a fraction."""
+def _store_fractions(f: Function, width: int, four: list[str], to: str, shift: str, scale: str,
+                     chance: str | None) -> None:
+    """Store the upper bits of each number as a fraction; or whether that is below a chance."""
     vector, whole, floats = f"<{width} x i64>", f"<{2 * width} x i32>", f"<{2 * width} x float>"
     pairs = []
     for low, high in (four[:2], four[2:]):
@@ -161,5 +178,10 @@ def _store_uniform(f: Function, width: int, four: list[str], to: str, shift: str
         numbers = f.value(f"bitcast {vector} {line} to {whole}")
         digits = f.value(f"lshr {whole} {numbers}, {shift}")
         fraction = f.value(f"uitofp {whole} {digits} to {floats}")
-        f.store(floats, f.float_op("fmul", floats, fraction, scale),
-                f.at(to, 2 * k * width, "float"))
+        fraction = f.float_op("fmul", floats, fraction, scale)
+        if chance is None:
+            f.store(floats, fraction, f.at(to, 2 * k * width, "float"))
+            continue
+        less = f.value(f"fcmp olt {floats} {fraction}, {chance}")
+        choices = f.value(f"zext <{2 * width} x i1> {less} to <{2 * width} x i8>")
+        f.store(f"<{2 * width} x i8>", choices, f.at(to, 2 * k * width, "i8"))
