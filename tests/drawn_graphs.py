@@ -19,6 +19,12 @@ UNARY = ("exp", "neg", "tanh", "abs", "relu", "sqrt")
 BINARY = ("add", "sub", "mul", "maximum", "div")
 
 
+def copied(x):
+    """A move that no strides can express."""
+    flat = registry["reshape"](registry["permute"](x, order=(1, 0)), shape=(9,))
+    return registry["reshape"](registry["flip"](flat, axes=(0,)), shape=(3, 3))
+
+
 @st.composite
 def graphs(draw):
     """A random graph of elementwise ops, moves, reductions and products on square matrices."""
@@ -38,7 +44,7 @@ def graphs(draw):
             made = ir.expand(row, x.shape)
         elif kind == "move":
             made = draw(st.sampled_from((
-                registry["permute"](x, order=(1, 0)), registry["flip"](x, axes=(1,)),
+                registry["permute"](x, order=(1, 0)), registry["flip"](x, axes=(1,)), copied(x),
                 registry["reshape"](registry["reshape"](x, shape=(9,)), shape=(3, 3)))))
         elif kind == "slice":
             start = draw(st.integers(0, 2))

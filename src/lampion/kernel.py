@@ -23,7 +23,6 @@ from typing import Any, NamedTuple
 from .dtypes import dtype as DType
 from .ir import Op, Type
 
-
 # Ops that take many instructions for an element.
 HEAVY = ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin",
          "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid", "erf",

@@ -8,7 +8,8 @@ Walking the graph in order, a value joins the group of one of its operands where
 - elementwise values of the reduced shape join as row results; and when a row result is expanded
   again over the reduced axes, its readers join too: softmax and layer norm are one group.
 
-- when a value reads several groups of its shape, they become one (a parameter's update).
+- when a value reads several groups of its shape, they become one (a parameter's update);
+- groups that reduce the same memory over the same axes become one.
 
 A group is one node of the program, so joining must never make two groups wait for each other.
 For that each group knows which groups it depends on, as a set of bits. Only a group nobody
@@ -18,7 +19,7 @@ depends on yet may take on new dependencies: so what others know of it stays tru
 from __future__ import annotations
 
 from ..ir import Graph, Value
-from .access import Access, access
+from .access import STEPS, Access, access
 
 # Members of a group: what a program repeats many times should be many equal loops, not a long one.
 MOST = 64
@@ -35,15 +36,17 @@ class Group:
         members: its values, in order.
         needs: the groups it depends on, as bits.
         closed: whether another group depends on it.
+        reads: the values of its shape from outside that it reads.
     """
 
-    __slots__ = ("number", "bits", "shape", "axes", "members", "needs", "closed")
+    __slots__ = ("number", "bits", "shape", "axes", "members", "needs", "closed", "reads")
 
     def __init__(self, number: int, shape: tuple[int, ...]):
         self.number, self.bits, self.shape = number, 1 << number, shape
         self.axes: tuple[int, ...] | None = None
         self.members: dict[int, Value] = {}
         self.needs, self.closed = 0, False
+        self.reads: set[int] = set()
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -68,6 +71,7 @@ class Fusion:
         self.groups: list[Group] = []
         self.group_of: dict[int, Group] = {}
         self.accesses: dict[int, Access] = {}
+        self._readers: dict[int, list[Group]] = {}
         # The groups each value depends on, its own included, as bits.
         self._reach: dict[int, int] = {v.order: 0 for v in graph.inputs}
         for value in graph.values:
@@ -86,8 +90,7 @@ class Fusion:
         for operand in value.inputs:
             reach |= self._reach[operand.order]
         if not fusible(value):
-            # Who reads through a move decides; a move that needs a copy is a reader itself.
-            if value.op.name not in _MOVES or self.access(value).source is value:
+            if not self._passes_through(value):
                 self._use(value.inputs, None)
             self._reach[value.order] = reach
             return
@@ -105,6 +108,9 @@ class Fusion:
         group.members[value.order] = value
         group.needs |= self._outside_reach(group, value) & ~group.bits
         self.group_of[value.order] = group
+        self._note_reads(group, value)
+        if value.op.kind == "reduction":
+            group = self._with_siblings(group)
         self._use(value.inputs, group)
         self._reach[value.order] = reach | group.needs | group.bits
 
@@ -128,6 +134,9 @@ class Fusion:
             large.members[order] = member
         large.members = dict(sorted(large.members.items()))
         large.axes = large.axes or small.axes
+        for source in small.reads - large.reads:
+            self._readers[source].append(large)
+        large.reads |= small.reads
         large.needs, large.closed = needs, a.closed or b.closed
         large.bits |= small.bits
         self.groups[small.number] = None  # type: ignore[call-overload]
@@ -146,15 +155,37 @@ class Fusion:
             if made_by is not None and made_by is not group:
                 made_by.closed = True
 
-    def _candidates(self, value: Value):
+    def _passes_through(self, value: Value) -> bool:
+        """Whether a move is read through: it needs no copy, so that its readers decide."""
+        return value.op.name in STEPS and self.access(value).source is not value
+
+    def _candidates(self, value: Value) -> list[Group]:
         """The groups of the operands, latest first."""
-        found = {}
+        found: dict[int, Group] = {}
         for operand in value.inputs:
-            source = self.access(operand).source
-            group = self.group_of.get(source.order)
+            group = self.group_of.get(self.access(operand).source.order)
             if group is not None:
                 found[group.number] = group
         return [found[k] for k in sorted(found, reverse=True)]
+
+    def _note_reads(self, group: Group, value: Value) -> None:
+        """Remember which memory from outside a group reads."""
+        for operand in value.inputs:
+            source = self.access(operand).source
+            if source.shape == group.shape and self.group_of.get(source.order) is not group and (
+                    source.order not in group.reads):
+                group.reads.add(source.order)
+                self._readers.setdefault(source.order, []).append(group)
+
+    def _with_siblings(self, group: Group) -> Group:
+        """Join groups that reduce the same memory over the same axes: it is read once for all."""
+        for source in sorted(group.reads):
+            for other in list(self._readers[source]):
+                # Groups that became part of others are not in the list any more.
+                if other is not group and other.axes == group.axes and (
+                        self.groups[other.number] is other):
+                    group = self._merge(group, other)
+        return group
 
     def _may_join(self, group: Group, value: Value) -> bool:
         if len(group.members) >= MOST:
@@ -214,13 +245,9 @@ class Fusion:
             need(value, None)
         for value in self.graph.values:
             for operand in value.inputs:
-                moves_only = value.op.name in _MOVES and self.access(value).source is not value
-                if not moves_only:
+                if not self._passes_through(value):
                     need(operand, self.group_of.get(value.order))
         return found
-
-
-_MOVES = ("reshape", "permute", "expand", "slice", "flip", "windows")
 
 
 def fusible(value: Value) -> bool:
