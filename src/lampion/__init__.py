@@ -104,6 +104,7 @@ from .threads import (
     get_num_interop_threads, get_num_threads, set_num_interop_threads, set_num_threads,
 )
 from .serialization import load, save
+from .show import show
 from .variable import Variable as _Variable
 from .version import __version__
 

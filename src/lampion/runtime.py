@@ -23,7 +23,7 @@ import os
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,9 @@ def _chosen() -> str:
 
 
 engine = _chosen()
+
+# Called before a program runs: observer(graph, updates, structure, arrays).
+observers: list[Callable[..., None]] = []
 
 
 class Structure:
@@ -110,6 +113,8 @@ class Prepared:
                 that the output replaces, if nobody else holds it.
         """
         structure = self.structure
+        for observer in observers:
+            observer(self.graph, self._updates, structure, arrays)
         if not structure.native:
             return interpret.run(self.graph, arrays)
         if structure.program is None:

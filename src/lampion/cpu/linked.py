@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ import numpy as np
 from .. import interpret
 from . import arena, driver, pool
 from .driver import CALL, Word
+from .limits import shortest
 from .places import Meaning, Native, Place, Reader, Step, places_of
 from .steps import FAULT, SCRATCH, Kernel, Table
 from .steps import Place as Slot
@@ -183,10 +183,10 @@ class Linked:
         room, outputs = self._bind(arrays, None)
         found = []
         for begin, end, then in self.segments:
-            found += [_shortest(partial(self._execute, self._program, k, k + 1), repeats)
+            found += [shortest(partial(self._execute, self._program, k, k + 1), repeats)
                       for k in range(begin, end)]
             if then is not None:
-                found.append(_shortest(
+                found.append(shortest(
                     partial(self._compute, then, room, arrays, outputs), repeats))
         return found
 
@@ -241,11 +241,3 @@ class Linked:
         return np.lib.stride_tricks.as_strided(
             flat[reader.access.offset:], reader.shape, steps, writeable=False)
 
-
-def _shortest(action: Callable[[], object], repeats: int) -> float:
-    best = math.inf
-    for _ in range(repeats):
-        before = time.perf_counter()
-        action()
-        best = min(best, time.perf_counter() - before)
-    return best

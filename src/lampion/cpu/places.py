@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..ir import Type, Value
+from ..kernel import Loop
 from ..passes.access import Access
 from .steps import FAULT, Plan
 from .steps import Place as Slot
@@ -38,14 +39,18 @@ class Native(NamedTuple):
     Attributes:
         results: how many of the places are written (the last ones).
         aligned: pairs of an input and a result (by number) that may be the same memory.
-        text: what it computes, for people.
+        loop: the fused loop that it runs, if it is one.
+        text: the op, if it is a single one.
+        operations: how much arithmetic it takes.
     """
 
     plan: Plan
     places: tuple[Place, ...]
     results: int = 1
     aligned: frozenset[tuple[int, int]] = frozenset()
+    loop: Loop | None = None
     text: str = ""
+    operations: float = 0.0
 
     def can_fault(self) -> bool:
         """Whether a step of the plan may note a fault."""
@@ -67,6 +72,7 @@ class Meaning(NamedTuple):
     value: Value
     operands: tuple[Reader, ...]
     places: tuple[Place, ...]  # the result's
+    operations: float = 0.0
 
 
 Step = Native | Meaning

@@ -20,7 +20,7 @@ from ..passes.access import Access, access
 from ..passes.fuse import Fusion, Group
 from ..passes.lower import lower
 from ..passes.simplify import simplify
-from . import native
+from . import arithmetic, native
 from .linked import Linked
 from .nest import is_flat
 from .places import Meaning, Native, Place, Reader, Step, made_by, places_of
@@ -114,7 +114,7 @@ class Planned:
             return
         places = tuple(self.place(v) for v in (*lowered.inputs, *lowered.outputs))
         self.steps.append(Native(plan, places, len(lowered.outputs), _aligned(lowered.loop),
-                                 str(lowered.loop)))
+                                 lowered.loop, operations=arithmetic.of_loop(lowered.loop)))
 
     def _emit_copy(self, value: Value) -> None:
         """A movement whose elements have to be put in order: copy them."""
@@ -134,7 +134,7 @@ class Planned:
         plan = native.plan_loop(loop)
         if plan is None:
             raise AssertionError(f"a copy without a native loop: {value!r}")
-        self.steps.append(Native(plan, (self.place(found.source), target), text=str(loop)))
+        self.steps.append(Native(plan, (self.place(found.source), target), loop=loop))
 
     def _emit_value(self, value: Value) -> None:
         accesses = [self._fusion.access(v) for v in value.inputs]
@@ -155,7 +155,8 @@ class Planned:
             return
         result = len(places)
         aligned = frozenset() if plan.inplace is None else frozenset({(plan.inplace, result)})
-        self.steps.append(Native(plan, (*places, self.place(value)), 1, aligned, value.op.name))
+        self.steps.append(Native(plan, (*places, self.place(value)), 1, aligned,
+                                 text=value.op.name, operations=arithmetic.of_value(value)))
 
     def _straight(self, value: Value, found: Access) -> Place:
         """The place of an operand whose elements lie in order: its own or a copy's."""
@@ -170,7 +171,8 @@ class Planned:
     def _emit_meaning(self, value: Value) -> None:
         readers = tuple(self._reader(v) for v in value.inputs)
         bare = Value(value.op, (), value.settings, value.shape, value.dtype)
-        self.steps.append(Meaning(bare, readers, (self.place(value),)))
+        self.steps.append(Meaning(bare, readers, (self.place(value),),
+                                  arithmetic.of_value(value)))
 
     def _reader(self, value: Value) -> Reader:
         # A member of a group that is computed one by one is read where it is.
