@@ -155,6 +155,27 @@ def test_division_by_zero_is_noted_and_does_not_trap(name, dtype):
             assert not found.fault
 
 
+@pytest.mark.parametrize("dtype", (np.float32, np.float64))
+def test_rests_of_floating_numbers_are_exact(dtype):
+    rng = np.random.default_rng(0)
+    count = 20_000
+    y = (10.0 ** rng.uniform(-6, 6, count) * rng.choice([-1, 1], count)).astype(dtype)
+    whole = np.round(2.0 ** rng.uniform(0, 30, count))
+    # Around multiples, where a rounded quotient misleads; and anything else.
+    near = np.nextafter((y * whole).astype(dtype), rng.choice([-np.inf, np.inf], count))
+    whole_type = np.uint32 if dtype is np.float32 else np.uint64
+    bits = rng.integers(0, np.iinfo(whole_type).max, count, whole_type).view(dtype)
+    bits = np.where(np.isnan(bits), dtype(1), bits)
+    x = np.concatenate([(y * whole).astype(dtype), near.astype(dtype), bits, bits[::-1]])
+    y = np.concatenate([y, y, y, bits])
+    types = ({np.float32: dtypes.float32, np.float64: dtypes.float64}[dtype],) * 2
+    calls = [Call(name, (0, 1)) for name in ("fmod", "remainder", "floor_divide")]
+    for where in targets():
+        found = run(calls, [x, y], types, target.named(where)).arrays
+        for call, array in zip(calls, found):
+            assert_equal(array, meaning(call, [x, y], types), call, [x, y], where)
+
+
 def torch_cast(torch, x: np.ndarray, before: dtypes.dtype, after: dtypes.dtype) -> np.ndarray:
     given = torch.from_numpy(x.copy())
     if before is dtypes.bfloat16:

@@ -6,7 +6,12 @@ loop); the result is then 0. The lowest number divided by -1 wraps around to its
 
 from __future__ import annotations
 
+from ..dtypes import float32, float64
 from .elements import Vector, bottom
+from .vector_math.instructions import unless
+
+# Up to here a rounded quotient is the exact one, or one too many where that is a whole number.
+LARGEST_QUOTIENT = {float32: 2.0**22, float64: 2.0**51}
 
 
 def floor_divide(b, x: Vector, y: Vector) -> Vector:
@@ -36,9 +41,30 @@ def remainder(b, x: Vector, y: Vector) -> Vector:
 
 def fmod(b, x: Vector, y: Vector) -> Vector:
     """The rest with the sign of x."""
-    if x.dtype.is_floating_point:
-        return b.each("fmod" if x.dtype.itemsize == 8 else "fmodf", x, y)
-    return _whole(b, x, y)[1]
+    if not x.dtype.is_floating_point:
+        return _whole(b, x, y)[1]
+    if x.dtype is float64:
+        return _float_rest(b, x, y) if b.has_fma else b.each("fmod", x, y)
+    dtype = x.dtype
+    return b.retyped(_float_rest(b, b.retyped(x, float32), b.retyped(y, float32)), dtype)
+
+
+def _float_rest(b, x: Vector, y: Vector) -> Vector:
+    """The rest with the sign of x; exact, as fmod of the C library, which does the hard cases."""
+    size, step = b.abs(x), b.abs(y)
+    quotient = b.div(size, step)
+    count = b.trunc(quotient)
+    if b.has_fma:
+        rest = b.fma(b.neg(count), step, size)
+    else:
+        wide = [b.cast(v, float64) for v in (count, step, size)]
+        rest = b.cast(b.sub(wide[2], b.mul(wide[0], wide[1])), x.dtype)
+    rest = b.where(b.lt(rest, b.constant(0, rest)), b.add(rest, step), rest)
+    # Of nothing to take away, the step may be infinite.
+    rest = b.where(b.eq(count, b.constant(0, x)), size, rest)
+    easy = b.lt(quotient, b.constant(LARGEST_QUOTIENT[x.dtype], x))
+    function = "fmod" if x.dtype is float64 else "fmodf"
+    return unless(b, b.bit_not(easy), b.copysign(rest, x), lambda: b.each(function, x, y))
 
 
 def _signs_differ(b, rest: Vector, y: Vector) -> Vector:
