@@ -154,7 +154,12 @@ class Planned:
             self._emit_meaning(value)
             return
         result = len(places)
-        aligned = frozenset() if plan.inplace is None else frozenset({(plan.inplace, result)})
+        aligned: frozenset[tuple[int, int]] = frozenset()
+        if plan.inplace is not None:
+            # What is overwritten must not be read as another operand, too.
+            shared = places[plan.inplace]
+            if sum(place is shared for place in places) == 1:
+                aligned = frozenset({(plan.inplace, result)})
         self.steps.append(Native(plan, (*places, self.place(value)), 1, aligned,
                                  text=value.op.name, operations=arithmetic.of_value(value)))
 

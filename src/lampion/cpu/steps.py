@@ -93,7 +93,8 @@ class Plan(NamedTuple):
         scratch_bytes: how much memory the steps share besides their operands. It may hold anything
             at the start and is aligned to 64 bytes.
         inplace: the operand whose memory may also be the result's, if it is not needed any more
-            (the steps then copy nothing); None where the result needs memory of its own.
+            and no other operand lies in it (the steps then copy nothing); None where the result
+            needs memory of its own.
     """
 
     steps: tuple[Step, ...]

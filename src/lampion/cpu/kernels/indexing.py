@@ -10,7 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ...dtypes import int64
+from ...dtypes import bfloat16, float16, float32, int64
+from ...dtypes import dtype as DType
 from ...ir import Type
 from ...strides import Shape, contiguous, is_contiguous
 from .. import steps
@@ -18,6 +19,7 @@ from ..steps import SCRATCH, Operand, Place, Plan, Step
 from ..target import Target
 from . import numbers, positions, walk
 from .copies import copy_step, in_place, itemsize, place, whole_copy
+from .rounding import round_step, scratch_bytes, widen_step
 
 ROW_BLOCK = 512  # bytes of a row that belong to one job where rows are written
 
@@ -164,23 +166,59 @@ def _write(operands: tuple[Operand, ...], result: Type, along: _Along, adds: boo
            target: Target) -> Plan | None:
     x, index, update = operands
     size = itemsize(result)
+    if index.dtype is not int64 or adds and not numbers.supported(result.dtype, target):
+        return None
+    if adds and result.dtype is float16:
+        return _add_to_halves(operands, along, target)
     copy = copy_step([whole_copy(x, 3)], size, target)
-    if index.dtype is not int64 or copy is None or adds and not numbers.supported(
-            result.dtype, target):
+    if copy is None:
         return None
     before = (copy,) if copy.jobs else ()
     if not along.size or 0 in along.shape:
         return _only_check(index, along, before, target)
-    way = _ordered(along, update.strides, size)
+    step = _write_step(along, place(1, index), Place(3), place(2, update), update.strides,
+                       result.dtype, adds, target)
+    if step is None:
+        return None
+    after: tuple[Step, ...] = ()
+    if adds and result.dtype is bfloat16:
+        after = (round_step(Place(3), Place(3), math.prod(result.shape), bfloat16, target),)
+    return Plan((*before, step, *after), 0, in_place(x))
+
+
+def _add_to_halves(operands: tuple[Operand, ...], along: _Along, target: Target) -> Plan | None:
+    """Table and rows are widened to float32 in scratch memory; the sums are rounded once."""
+    x, index, update = operands
+    if not along.size or 0 in along.shape:
+        copy = copy_step([whole_copy(x, 3)], 2, target)
+        before = () if copy is None or not copy.jobs else (copy,)
+        return None if copy is None else _only_check(index, along, before, target)
+    _, rows, end = scratch_bytes(x.shape, along.shape)
+    wide = Place(SCRATCH, rows)
+    widen = [widen_step(0, x, Place(SCRATCH), target), widen_step(2, update, wide, target)]
+    step = _write_step(along, place(1, index), Place(SCRATCH), wide, contiguous(along.shape),
+                       float32, True, target)
+    if step is None or None in widen:
+        return None
+    last = round_step(Place(SCRATCH), Place(3), math.prod(x.shape), float16, target)
+    return Plan((*(w for w in widen if w is not None), step, last), end)
+
+
+def _write_step(along: _Along, index: Place, table: Place, rows: Place, strides: Shape,
+                dtype: DType, adds: bool, target: Target) -> Step | None:
+    """Return the step that writes or adds rows; None where no order of axes keeps their order."""
+    size = dtype.array.itemsize
+    way = _ordered(along, strides, size)
     if way is None:
         return None
     whole_rows = way.inner.strides[0] == 0
     jobs, together = way.jobs(way.block * way.middle.size * (3 * size + (0 if whole_rows else 8)))
-    slots = (place(1, index), Place(3), place(2, update), *_axis(along, size),
-             *way.slots(together))
-    kernel = (positions.adder(whole_rows, result.dtype, target) if adds
+    slots = (index, table, rows, *_axis(along, size), *way.slots(together))
+    # bfloat16 is float32 in memory: its sums are rounded by a step of their own.
+    summed = float32 if dtype is bfloat16 else dtype
+    kernel = (positions.adder(whole_rows, summed, target) if adds
               else positions.mover("write", whole_rows, size, target))
-    return Plan((*before, Step(kernel, jobs, slots)), 0, in_place(x))
+    return Step(kernel, jobs, slots)
 
 
 def _ordered(along: _Along, update: Shape, size: int) -> walk.Walk | None:

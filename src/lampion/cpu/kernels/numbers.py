@@ -1,6 +1,6 @@
-"""Elements as numbers: how they lie in memory, how they are added.
+"""Elements as numbers: how they lie in memory, how they are added, how halves are rounded.
 
-float16 and bfloat16 are added in float32 and rounded each time; bool adds as "or".
+bool adds as "or". Arithmetic on float16 and bfloat16 happens in float32.
 """
 
 from __future__ import annotations
@@ -28,18 +28,13 @@ def of_width(kind: str, width: int) -> str:
 
 
 def add(f: Function, dtype: DType, width: int, a: str, b: str) -> str:
-    """Return a + b, both as in memory."""
+    """Return a + b, of a type that has arithmetic of its own."""
     kind = of_width(WORD[dtype.name], width)
     if dtype is bool_:
         return f.value(f"or {kind} {a}, {b}")
     if not dtype.is_floating_point:
         return f.value(f"add {kind} {a}, {b}")
-    if dtype is float16:
-        return from_float(f, dtype, width, f.value(
-            f"fadd {of_width('float', width)} {to_float(f, dtype, width, a)}, "
-            f"{to_float(f, dtype, width, b)}"))
-    total = f.value(f"fadd {kind} {a}, {b}")
-    return from_float(f, dtype, width, total) if dtype is bfloat16 else total
+    return f.value(f"fadd {kind} {a}, {b}")
 
 
 def to_float(f: Function, dtype: DType, width: int, x: str) -> str:
