@@ -75,24 +75,35 @@ def _pad_text(element: str, target: Target) -> str:
     area = f.multiply(high, wide)
     volume = f.multiply(area, box[Box.DEPTH])
     left = f.subtract(0, box[Box.FIRST_WIDTH])
+    count = box[Box.COUNT_HEIGHT]
+    top = f.minimum(f.maximum(f.subtract(0, box[Box.FIRST_HEIGHT]), 0), count)
+    bottom = f.maximum(f.minimum(f.subtract(high, box[Box.FIRST_HEIGHT]), count), top)
     with f.loop(0, box[Box.CHANNELS]) as channel, f.loop(0, box[Box.COUNT_DEPTH]) as d:
         z = f.add(d, box[Box.FIRST_DEPTH])
-        inside_z = f.value(f"icmp ult i64 {z}, {box[Box.DEPTH]}")
-        plane = f.add(f.multiply(channel, box[Box.CHANNEL]), f.multiply(d, box[Box.PLANE]))
-        source_plane = f.add(f.multiply(channel, volume), f.multiply(z, area))
-        with f.loop(0, box[Box.COUNT_HEIGHT]) as h:
-            y = f.add(h, box[Box.FIRST_HEIGHT])
-            inside = f.both(inside_z, f.value(f"icmp ult i64 {y}, {high}"))
-            begin = f.select(inside, left, 0)
-            end = f.select(inside, f.add(left, wide), 0)
-            source = f.at("%source", f.subtract(f.add(source_plane, f.multiply(y, wide)), left),
-                          element)
-            row = f.at("%target", f.add(plane, f.multiply(h, box[Box.ROW])), element)
-            with f.loop(0, box[Box.COUNT_WIDTH], width) as w:
-                above = _lanes_from(f, width, f.subtract(begin, w))
-                mask = f.value(f"and {bits} {above}, {_lanes_to(f, width, f.subtract(end, w))}")
-                f.vector_store(vector, f.vector_load(vector, f.at(source, w, element), mask),
-                               f.at(row, w, element))
+        inside = f.value(f"icmp ult i64 {z}, {box[Box.DEPTH]}")
+        first, final = f.select(inside, top, 0), f.select(inside, bottom, 0)
+        target_plane = f.at("%target", f.add(f.multiply(channel, box[Box.CHANNEL]),
+                                             f.multiply(d, box[Box.PLANE])), element)
+        start = f.add(f.multiply(channel, volume), f.multiply(z, area))
+        row = f.multiply(box[Box.FIRST_HEIGHT], wide)
+        source_plane = f.at("%source", f.subtract(f.add(start, row), left), element)
+        final_width = f.subtract(box[Box.COUNT_WIDTH], 1)
+        last = f.subtract(final_width, f.remainder(final_width, width))
+        with f.loop(0, box[Box.COUNT_WIDTH], width) as back:
+            # From right to left: what is written beyond a row's end is written over later.
+            w = f.subtract(last, back)
+            above = _lanes_from(f, width, f.subtract(left, w))
+            below = _lanes_to(f, width, f.subtract(f.add(left, wide), w))
+            there = f.value(f"and {bits} {above}, {below}")
+            for begin, end, copied in ((0, first, False), (first, final, True),
+                                       (final, count, False)):
+                with f.loop(begin, end) as h:
+                    value = "zeroinitializer"
+                    if copied:
+                        here = f.at(f.at(source_plane, f.multiply(h, wide), element), w, element)
+                        value = f.vector_load(vector, here, there)
+                    f.vector_store(vector, value, f.at(f.at(
+                        target_plane, f.multiply(h, box[Box.ROW]), element), w, element))
     f.done()
     return module.text()
 

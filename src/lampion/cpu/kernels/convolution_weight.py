@@ -17,7 +17,7 @@ from .convolution_shapes import Shape, extent, pitch, places, taps
 from .convolution_tiles import Tile, most_rows
 from .convolution_weight_driver import Slot, SumSlot, adder, driver
 
-MOST_SUMS = 16 * 1024 * 1024  # bytes of the sums of all blocks
+MOST_SUMS = 2 * 1024 * 1024  # bytes of the sums of all blocks
 
 
 def weight_plan(shape: Shape, operands: tuple[Place, Place, Place], element: str,
@@ -29,8 +29,8 @@ def weight_plan(shape: Shape, operands: tuple[Place, Place, Place], element: str
     panel = width * vectors
     panels = -(-shape.outputs // panel)
     lengths, bands = bands_of(shape, itemsize, panel, 1)
-    part = extent(shape.phases, lengths)
-    distances = pitch(part.sizes, shape.inputs)
+    inside = extent(shape.phases, lengths)
+    distances = pitch(inside.sizes, shape.inputs)
     pixels = math.prod(lengths)
     image = (distances.image + pixels * panel) * itemsize
     # Few pixels at a time would read and write the sums too often.
@@ -40,15 +40,20 @@ def weight_plan(shape: Shape, operands: tuple[Place, Place, Place], element: str
     sums_job = (count + 1) * panel + margin(target, element, panel)
     units = max(1, -(-shape.images // together) * bands)
     across = shape.groups * panels
-    blocks = min(-(-JOBS // across), units, max(1, MOST_SUMS // (across * sums_job * itemsize)))
+    # Blocks cost memory for their sums, parts copy the input once more each.
+    blocks = max(1, min(-(-JOBS // shape.groups), units,
+                        MOST_SUMS // (across * sums_job * itemsize)))
     block = -(-units // blocks)
     blocks = -(-units // block)
-    jobs = blocks * across
+    parts = min(panels, -(-JOBS // (blocks * shape.groups)))
+    part = -(-panels // parts)
+    parts = -(-panels // part)
+    jobs = blocks * shape.groups * parts
     places_ = regions.count(jobs)
     box = -(-(distances.image * together + margin(target, element, 1)) // 16) * 16
     turned = pixels * together * panel + margin(target, element, panel)
     region = -(-(box + turned) // 16) * 16 + 16
-    total = -(-jobs * sums_job // 16) * 16
+    total = -(-blocks * across * sums_job // 16) * 16
     tail = -(-(shape.outputs - (panels - 1) * panel) // width)
     row_table, step_table = _tables(shape, lengths, together, rows, panel, itemsize)
     slots: dict[int, Argument] = {
@@ -64,9 +69,10 @@ def weight_plan(shape: Shape, operands: tuple[Place, Place, Place], element: str
         Slot.BOX_IMAGE: distances.image, Slot.LANES: shape.outputs, Slot.PANEL: panel,
         Slot.PIXELS: pixels, Slot.ROW_COUNT: count, Slot.TILE_ROWS: rows,
         **moves(shape, lengths, bands, Slot.BAND_DEPTH, Slot.LAST_PIXELS),
-        **box_slots(Slot.BOX, shape, part, distances), Slot.PAD: pad(element, target),
+        **box_slots(Slot.BOX, shape, inside, distances), Slot.PAD: pad(element, target),
         Slot.TURN: turn(element, target), Slot.TILE: Tile(element, rows, vectors).kernel(target),
-        Slot.LAST_TILE: Tile(element, rows, tail).kernel(target),
+        Slot.LAST_TILE: Tile(element, rows, tail).kernel(target), Slot.PARTS: parts,
+        Slot.PART: part,
     }
     add: dict[int, Argument] = {
         SumSlot.SUMS: Place(SCRATCH), SumSlot.RESULT: operands[2], SumSlot.GROUPS: shape.groups,

@@ -1,9 +1,9 @@
 """The outer loops of a convolution's gradient for its weight: output channels lie in the lanes.
 
-A job is a block of images, a group of channels and a panel of output channels. For each pack of
-images (or band of rows of one) in its block it copies the input into a box with zeros around and
-turns the gradient around, then adds to the sums: tile rows are input channels and taps, steps are
-pixels. A second step adds the sums of the blocks, always in the same order.
+A job is a block of images, a group of channels and some panels of output channels. For each pack of
+images (or band of rows of one) in its block it copies the input into a box with zeros around, turns
+the gradient of each panel around and adds to the panel's sums: tile rows are input channels and
+taps, steps are pixels. A second step adds the sums of the blocks, always in the same order.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Slot(IntEnum):
     TOGETHER = 11  # images of a pack
     BANDS = 12
     GROUPS = 13
-    PANELS = 14
+    PANELS = 14  # of a group
     UNITS = 15  # packs times bands, in all
     BLOCK = 16  # of them in a block
     SOURCE_IMAGE = 17  # distances, in elements
@@ -58,6 +58,8 @@ class Slot(IntEnum):
     TURN = 46
     TILE = 47
     LAST_TILE = 48
+    PARTS = 49  # jobs that share the panels of a group
+    PART = 50  # panels of a job
 
 
 def driver(element: str, target: Target) -> Kernel:
@@ -74,7 +76,7 @@ class _Driver:
         self.module = Module(target)
         f = self.f = self.module.function(
             "convolution_weight", ["ptr %args", "i64 %begin", "i64 %end"])
-        self.s = {slot: f.slot(slot) for slot in Slot if slot < Slot.BOX}
+        self.s = {slot: f.slot(slot) for slot in Slot if not Slot.BOX <= slot <= Slot.LAST_TILE}
         for slot in (Slot.SOURCE, Slot.GRADIENT, Slot.SUMS, Slot.SCRATCH, Slot.ROWS, Slot.STEPS):
             self.s[slot] = f.pointer(self.s[slot])
 
@@ -88,45 +90,55 @@ class _Driver:
         for name in Box:
             f.store("i64", f.slot(Slot.BOX + name), f.at(self.box, int(name), "i64"))
         with f.loop("%begin", "%end") as job:
-            rest, panel = split(f, job, s[Slot.PANELS])
+            rest, part = split(f, job, s[Slot.PARTS])
             block, group = split(f, rest, s[Slot.GROUPS])
-            sums = f.at(s[Slot.SUMS], f.multiply(job, s[Slot.SUMS_JOB]), self.element)
+            sums = f.at(s[Slot.SUMS], f.multiply(f.multiply(rest, s[Slot.PANELS]),
+                                                 s[Slot.SUMS_JOB]), self.element)
             first = f.multiply(block, s[Slot.BLOCK])
             final = f.minimum(f.add(first, s[Slot.BLOCK]), s[Slot.UNITS])
             with f.loop(first, final) as unit:
                 go_on = f.value(f"zext i1 {f.compare('ne', unit, first)} to i64")
-                self.unit(unit, group, panel, sums, go_on)
+                self.unit(unit, group, part, sums, go_on)
         release(f, Slot.BUSY, s[Slot.REGIONS], region)
         f.done()
         return self.module.text()
 
-    def unit(self, unit, group, panel, sums: str, go_on) -> None:
-        """A pack of images or a band of one: copy, turn, and add to the sums."""
-        f, s, element = self.f, self.s, self.element
+    def unit(self, unit, group, part, sums: str, go_on) -> None:
+        """A pack of images or a band of one: copy it, then panel after panel."""
+        f, s = self.f, self.s
         pack, band = split(f, unit, s[Slot.BANDS])
         first = f.multiply(pack, s[Slot.TOGETHER])
         images = f.minimum(s[Slot.TOGETHER], f.subtract(s[Slot.IMAGES], first))
         self.fill(first, images, band, group)
         last_band = f.compare("eq", f.add(band, 1), s[Slot.BANDS])
         pixels = f.select(last_band, s[Slot.LAST_PIXELS], s[Slot.PIXELS])
+        start = f.add(f.multiply(first, s[Slot.GRADIENT_IMAGE]),
+                      f.multiply(band, s[Slot.PIXELS]))
+        begin = f.multiply(part, s[Slot.PART])
+        with f.loop(begin, f.minimum(f.add(begin, s[Slot.PART]), s[Slot.PANELS])) as panel:
+            place = f.at(sums, f.multiply(panel, s[Slot.SUMS_JOB]), self.element)
+            self.panel(panel, group, (start, images, pixels), place, go_on)
+
+    def panel(self, panel, group, unit, sums: str, go_on) -> None:
+        """Turn the gradient of a panel around and add to the sums."""
+        f, s, element = self.f, self.s, self.element
+        start, images, pixels = unit
         lane = f.multiply(panel, s[Slot.PANEL])
         channel = f.add(f.multiply(group, s[Slot.LANES]), lane)
         left = f.subtract(s[Slot.LANES], lane)
-        start = f.add(f.multiply(channel, s[Slot.GRADIENT_CHANNEL]),
-                      f.add(f.multiply(first, s[Slot.GRADIENT_IMAGE]),
-                            f.multiply(band, s[Slot.PIXELS])))
+        here = f.add(f.multiply(channel, s[Slot.GRADIENT_CHANNEL]), start)
         f.call(f.slot(Slot.TURN, "ptr"), [
-            f"ptr {f.at(s[Slot.GRADIENT], start, element)}", f"i64 {s[Slot.GRADIENT_CHANNEL]}",
+            f"ptr {f.at(s[Slot.GRADIENT], here, element)}", f"i64 {s[Slot.GRADIENT_CHANNEL]}",
             f"i64 {f.minimum(s[Slot.PANEL], left)}", f"i64 {images}", f"i64 {pixels}",
             f"i64 {s[Slot.GRADIENT_IMAGE]}", f"ptr {self.turned}", f"i64 {s[Slot.PANEL]}"])
         tail = f.compare("sle", left, s[Slot.PANEL])
-        tile = str(f.select(tail, f.slot(Slot.LAST_TILE, "ptr"), f.slot(Slot.TILE, "ptr"), "ptr"))
+        tile = f.select(tail, f.slot(Slot.LAST_TILE, "ptr"), f.slot(Slot.TILE, "ptr"), "ptr")
         count = f.multiply(images, pixels)
         with f.loop(0, s[Slot.ROW_COUNT], s[Slot.TILE_ROWS]) as row:
-            f.call(tile, [f"ptr {self.scratch}",
-                          f"ptr {f.at(s[Slot.ROWS], f.multiply(row, 2), 'i64')}",
-                          f"ptr {self.turned}", f"ptr {s[Slot.STEPS]}", f"i64 {count}",
-                          f"ptr {sums}", f"i64 {go_on}"])
+            f.call(str(tile), [f"ptr {self.scratch}",
+                               f"ptr {f.at(s[Slot.ROWS], f.multiply(row, 2), 'i64')}",
+                               f"ptr {self.turned}", f"ptr {s[Slot.STEPS]}", f"i64 {count}",
+                               f"ptr {sums}", f"i64 {go_on}"])
 
     def fill(self, first, images, band, group) -> None:
         """Copy the images of a unit into the box."""
