@@ -144,6 +144,10 @@ SHAPES = {
         """
         nn.LayerNorm(16)(torch.ones(2, 8))  #!
         """, RuntimeError, ["16", "2x8"]),
+    "LSTM": Mistake(
+        """
+        nn.LSTM(10, 20)(torch.ones(5, 3, 8))  #!
+        """, RuntimeError, ["10", "8"]),
     "GroupNorm": Mistake(
         """
         nn.GroupNorm(4, 8)(torch.ones(2, 6, 5))  #!

@@ -14,7 +14,7 @@ but each keeps its own gradient path.
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -195,6 +195,15 @@ def _undo_step(before: Value, step: Step, update: Value) -> Value:
     raise StateError(f"cannot write through a view made by {op.name}", fix="x.clone() first")
 
 
+def _repeats(step: Step) -> bool:
+    """Whether a view's step shows some element more than once."""
+    op, settings = step
+    if op is not POSITIONS:
+        return op.name == "expand"
+    table = settings["index"].data
+    return len(np.unique(table)) < table.size
+
+
 def numpy_step(array: np.ndarray, step: Step) -> np.ndarray:
     """Apply a view's step to an array, without a copy where NumPy can."""
     op, settings = step
@@ -356,21 +365,25 @@ class TensorBase:
                     other._storage is mine or (
                         mine.peers is not None and mine.peers is other._storage.peers)):
                 continue
+            if whole and other is self:
+                _refuse_overlap(what)
             if 0 in self._shape or 0 in other._shape:
                 continue
             views = [(t._shape, t._strides, t._offset) for t in (self, other)]
             same = views[0] == views[1]
             if whole if same else strides.meet(*views):
-                raise StateError(
-                    f"{what}: unsupported operation: some elements of the input tensor and the "
-                    "written-to tensor refer to a single memory location. Please clone() the "
-                    "tensor before performing the operation.",
-                    why="the operation would read what it has just written",
-                    fix="x.add_(y.clone()), for instance")
+                _refuse_overlap(what)
+
+    def _sees_the_same_as(self, other: TensorBase) -> bool:
+        """Whether both are the same elements of the same memory, in the same order."""
+        mine, its = self._storage, other._storage
+        return (mine is its or (mine.peers is not None and mine.peers is its.peers)) and (
+            self._shape, self._strides, self._offset) == (
+            other._shape, other._strides, other._offset) and self._dtype is other._dtype
 
     def _write(self, value: Value) -> None:
         """Replace this tensor's elements (checks are the caller's)."""
-        if any(op.name == "expand" for op, _ in self._steps):
+        if any(_repeats(step) for step in self._steps):
             self._storage.write(self._write_repeated(value))
             return
         stages = [self._storage.read()]
@@ -389,7 +402,7 @@ class TensorBase:
     def _write_repeated(self, value: Value) -> Value:
         """The storage's value after a write through a view that repeats elements.
 
-        Only one number can be written there, so the repeats of an element agree.
+        What the view itself repeats can only be given one number, so its repeats agree.
         """
         before = self._storage.read()
         places = leaf(np.arange(_size(before.shape)).reshape(before.shape), dtypes.int64)
@@ -404,6 +417,14 @@ class TensorBase:
     def _version_pair(self) -> tuple[VersionCounter, int]:
         counter = self._storage.version
         return (counter, counter.count)
+
+
+def _refuse_overlap(what: str) -> NoReturn:
+    raise StateError(
+        f"{what}: unsupported operation: some elements of the input tensor and the written-to "
+        "tensor refer to a single memory location. Please clone() the tensor before performing "
+        "the operation.", why="the operation would read what it has just written",
+        fix="x.add_(y.clone()), for instance")
 
 
 TensorType: type[TensorBase] = TensorBase  # set to lampion.Tensor by tensor.py

@@ -82,16 +82,19 @@ def backpropagate(
         g = total.pop(value.order, None)
         if g is None or (path is not None and value.order not in path):
             continue
+        ends = path is not None and not any(
+            v.tracked and origin(v).order in path for v in value.inputs)
+        arrived = g
         for hook in value.hooks or ():
             g = hook(g)
         if targets is not None and value.order in targets:
-            result[value.order] = g
+            # As in PyTorch, what is asked for on the way to something else is taken before hooks.
+            result[value.order] = g if ends else arrived
         if value.leaf is not None:
             if deliver is not None:
                 deliver(value, g)
             continue
-        if path is not None and not any(
-                v.tracked and origin(v).order in path for v in value.inputs):
+        if ends:
             continue  # the walk ends here, so nothing is used and nothing let go of
         for source, part in spread(value, g, path):
             key = source.order

@@ -287,7 +287,8 @@ class Tensor(TensorBase):
         """Give the tensor a storage whose gradient path begins at this very tensor."""
         if any(op.name == "expand" for op, _ in self._steps):
             # Repeated elements have one gradient each, so they get memory of their own.
-            storage, self._steps = Storage(base.stop(self._value)), ()
+            storage = Storage(base.stop(self._value), self._storage.version)
+            self._steps = ()
         else:
             storage = base.detached(self._storage)
         value = storage.value
@@ -411,7 +412,7 @@ class Tensor(TensorBase):
     @data.setter
     def data(self, other: Tensor) -> None:
         base.require_tensor(other, "data", "value")
-        marker = self._leaf_marker()
+        marker, counter = self._leaf_marker(), self._storage.version
         self._storage = base.detached(other._storage, own_version=True)
         self._steps, self._shape, self._strides = other._steps, other._shape, other._strides
         self._offset, self._cached = other._offset, None
@@ -419,6 +420,7 @@ class Tensor(TensorBase):
             fresh = Value(None, (), {}, self._shape, self._dtype, tracked=True)
             fresh.leaf, fresh.hooks = weakref.ref(self), marker.hooks
             self._become_leaf(fresh)
+        self._storage.version = counter  # of the tensor, not of its memory
 
     def register_hook(self, hook: Callable) -> RemovableHandle:
         """Call `hook(grad)` with this tensor's gradient in every backward.
@@ -883,7 +885,8 @@ class Tensor(TensorBase):
         return _operator(e.mul, self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return _operator(e.div, other, self)
+        # As PyTorch does; the gradient then needs the quotient, and self may be overwritten.
+        return _operator(e.mul, e.reciprocal(self), other)
 
     def __rfloordiv__(self, other: Any) -> Any:
         return _operator(e.floor_divide, other, self)

@@ -33,6 +33,8 @@ class Difference:
         message: the text of the exception, if there is one.
         expected, found: the two sides: exceptions, or the facts that differ.
         source: the whole program, for entries that hold for some programs only.
+        raised: the statements that raised on both sides before.
+        line: the statement that shows it.
     """
 
     what: str
@@ -44,6 +46,8 @@ class Difference:
     expected: Any = None
     found: Any = None
     source: str = ""
+    raised: tuple[str, ...] = ()
+    line: str = ""
 
     @property
     def group(self) -> tuple[str, str]:
@@ -87,7 +91,13 @@ class Comparison:
     def first(self) -> Difference | None:
         """Return the first difference, or None."""
         different = self._first()
-        return replace(different, source=str(self.program)) if different else None
+        if different is None:
+            return None
+        raised = tuple(event.statement.source for event in self.expected.events[:different.event]
+                       if isinstance(event.outcome, Raised))
+        line = "" if different.event is None else self.expected.events[
+            different.event].statement.source
+        return replace(different, source=str(self.program), raised=raised, line=line)
 
     def _first(self) -> Difference | None:
         pairs = zip(self.expected.events, self.found.events, strict=False)

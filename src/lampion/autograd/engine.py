@@ -62,6 +62,8 @@ def _deliver(marker: Value, g: Value) -> None:
     tensor = marker.leaf()
     if tensor is None or not tensor._tracked:
         return
+    if g.shape != tensor._shape:  # the leaf was squeezed in place
+        g = registry["reshape"](g, shape=tensor._shape)
     held = tensor._gradient
     if held is None:
         tensor._gradient = wrap(g if mode.grad else base.stop(g))

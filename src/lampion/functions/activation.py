@@ -11,7 +11,7 @@ import math
 import warnings
 from typing import TYPE_CHECKING
 
-from lampion import errors
+from lampion import dtypes, errors
 from lampion.functions import random
 from lampion.functions.checks import axis, named, require_floating, require_tensor, source, store
 
@@ -63,6 +63,8 @@ def hardtanh(
         ArgumentError: when min_val > max_val.
     """
     require_tensor("hardtanh", "input", input)
+    if input.dtype is dtypes.bool_:
+        raise errors.DTypeError("Bool inputs not supported for hardtanh", fix="x.float()")
     if min_val > max_val:
         raise errors.ArgumentError(
             f"hardtanh: min_val={min_val} is above max_val={max_val}",
@@ -85,9 +87,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
     Shape: any -> same.
     """
-    require_tensor("relu6", "input", input)
-    x = source(input, inplace)
-    return named("hardtanh", store(input, _limit(x, 0.0, 6.0), inplace))
+    return hardtanh(input, 0.0, 6.0, inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -274,7 +274,9 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     require_floating("softplus", "input", input)
     scaled = input if beta == 1 else input * beta
     linear = scaled > threshold
-    curve = scaled.masked_fill(linear, 0).exp().log1p()
+    # max(z, 0) + log(1 + exp(-|z|)): nothing overflows, in half precision neither.
+    positive = scaled > 0
+    curve = scaled.masked_fill(~positive, 0) + scaled.where(~positive, -scaled).exp().log1p()
     return named("softplus", input.where(linear, curve if beta == 1 else curve / beta))
 
 

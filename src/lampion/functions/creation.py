@@ -113,6 +113,7 @@ def to_array(data: Any, dtype: DType | None) -> tuple[np.ndarray, DType]:
         raise
     if array.dtype == object:
         _check_regular(data)
+        _leaf_kind(data)  # refuses what is no number, such as None
         try:
             array = array.astype(np.float64 if kind.is_floating_point else np.int64)
         except OverflowError:

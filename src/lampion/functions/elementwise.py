@@ -11,16 +11,18 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import base, dtypes, ops, strides
-from ..base import TensorBase, is_number
-from ..errors import ArgumentError, ArgumentTypeError, DTypeError, StateError
-from ..ir import Op
+from ..base import TensorBase, call, is_number
+from ..errors import ArgumentTypeError, DTypeError, StateError
+from ..ir import Op, registry
 from .operands import (
     apply,
     apply_,
     as_operand,
-    check_fits,
     broadcast_shape,
+    check_fits,
     convert,
+    number_value,
+    result_strides,
     result_type,
     write,
     write_out,
@@ -64,13 +66,18 @@ def _refuse_bool(name: str, *operands: Any) -> None:
                 fix="~x or torch.logical_not(x) to invert, x ^ y to compare, x.int() to count")
 
 
+def _refuse_truth(name: str, *operands: Any) -> None:
+    if result_type(*operands) is dtypes.bool_:
+        raise DTypeError(f"{name}: not implemented for bool", fix="x.int() first")
+
+
 def _binary(name: str, op: Op, floating: bool = False, bits: bool = False,
             refuse_bool: bool = False):
     def function(input: Any, other: Any, *, out: TensorBase | None = None) -> Any:
         if bits:
             _refuse_floating(name, input, other)
-        if refuse_bool and result_type(input, other) is dtypes.bool_:
-            raise DTypeError(f"{name}: not implemented for bool", fix="x.int() first")
+        if refuse_bool:
+            _refuse_truth(name, input, other)
         return apply(name, op, (input, other), floating=floating, out=out)
 
     _document(function, name, op.doc, "(*), (*) -> the broadcast shape.")
@@ -82,12 +89,19 @@ def _binary_(name: str, op: Op, floating: bool = False, bits: bool = False,
     def function(input: TensorBase, other: Any) -> Any:
         if bits:
             _refuse_floating(name, input, other)
-        if refuse_bool and result_type(input, other) is dtypes.bool_:
-            raise DTypeError(f"{name}: not implemented for bool", fix="x.int() first")
+        if refuse_bool:
+            _refuse_truth(name, input, other)
         return apply_(name, op, input, (other,), floating=floating)
 
     _document(function, name, f"{op.doc} In place.", "(*), (*) -> the shape of the first.")
     return function
+
+
+def _refuse_whole(name: str, *operands: Any) -> None:
+    dtype = result_type(*operands)
+    if not dtype.is_floating_point:
+        raise DTypeError(f"{name}: not implemented for {dtype.name}",
+                         why="the result is not a whole number", fix="x.float()")
 
 
 def _refuse_floating(name: str, *operands: Any) -> None:
@@ -142,17 +156,12 @@ def reciprocal(input: TensorBase, *, out: TensorBase | None = None) -> Any:
     Shape: (*) -> (*).
     """
     base.require_tensor(input, "reciprocal")
-    return apply("reciprocal", e.div, (1, input), floating=True, out=out)
+    return apply("reciprocal", e.reciprocal, (input,), floating=True, out=out)
 
 
 def reciprocal_(input: TensorBase) -> Any:
     """1 / x, in place."""
-    input._check_writable("reciprocal_")
-    shape, dtype = input._shape, result_type(input, 1.0)
-    dtypes.check_cast(dtype, input._dtype, "reciprocal_")
-    value = e.div(convert(1, dtype, shape), convert(input, dtype, shape))
-    write("reciprocal_", input, value, (None, input))
-    return input
+    return apply_("reciprocal_", e.reciprocal, input, floating=True)
 
 
 def round(input: TensorBase, *, decimals: int = 0, out: TensorBase | None = None) -> Any:
@@ -162,6 +171,7 @@ def round(input: TensorBase, *, decimals: int = 0, out: TensorBase | None = None
         decimals: digits kept after the point; negative: zeros before it.
     """
     base.require_tensor(input, "round")
+    _refuse_truth("round", input)
     if decimals == 0:
         return apply("round", e.round, (input,), out=out)
     scale = 10.0 ** math.fabs(decimals)
@@ -194,6 +204,7 @@ def square_(input: TensorBase) -> Any:
 
 def frac(input: TensorBase) -> Any:
     """x without its whole part: x - trunc(x)."""
+    _refuse_whole("frac", input)
     return sub(input, trunc(input))
 
 
@@ -222,7 +233,7 @@ def positive(input: TensorBase) -> Any:
 
 
 def _scaled(name: str, input: Any, other: Any, alpha: Any) -> Any:
-    if alpha == 1 and not isinstance(alpha, bool):
+    if alpha == 1 and isinstance(alpha, int) and not isinstance(alpha, bool):
         return other
     dtype = result_type(as_operand(name, input), as_operand(name, other))
     if dtype.category < dtypes.FLOATING and isinstance(alpha, float):
@@ -232,7 +243,9 @@ def _scaled(name: str, input: Any, other: Any, alpha: Any) -> Any:
         raise DTypeError(f"{name}: Boolean alpha only supported for Boolean results.")
     if dtype is dtypes.bool_:
         alpha = bool(alpha)
-    return mul(other, alpha)
+    if not isinstance(other, TensorBase):
+        return other * alpha
+    return times("mul", other, alpha, dtype)
 
 
 def add(input: Any, other: Any, *, alpha: Any = 1, out: TensorBase | None = None) -> Any:
@@ -302,12 +315,16 @@ def div(
         rounding_mode: None, "floor" (as // does) or "trunc" (toward zero).
     """
     op = _rounded(rounding_mode)
+    if rounding_mode is not None:
+        _refuse_truth("div", input, other)
     return apply("div", op, (input, other), floating=rounding_mode is None, out=out)
 
 
 def div_(input: TensorBase, other: Any, *, rounding_mode: str | None = None) -> Any:
     """input / other, in place; the tensor must be floating, unless rounding."""
     op = _rounded(rounding_mode)
+    if rounding_mode is not None:
+        _refuse_truth("div_", input, other)
     return apply_("div_", op, input, (other,), floating=rounding_mode is None)
 
 
@@ -330,6 +347,9 @@ def pow(input: Any, exponent: Any, *, out: TensorBase | None = None) -> Any:
     Raises:
         StateError: an integer tensor and a negative whole exponent.
     """
+    if isinstance(exponent, bool) and isinstance(input, TensorBase) and (
+            input._dtype is dtypes.bool_):
+        return clone(input) if exponent else logical_not(logical_and(input, False))
     _refuse_negative_power("pow", input, exponent)
     return apply("pow", e.pow, (input, exponent), out=out)
 
@@ -345,50 +365,87 @@ def _refuse_negative_power(name: str, x: Any, exponent: Any) -> None:
             x, TensorBase) and not x._dtype.is_floating_point:
         raise StateError(f"{name}: Integers to negative integer powers are not allowed.",
                          fix="x.float() ** -1")
-    if isinstance(exponent, bool) and isinstance(x, TensorBase) and x._dtype is dtypes.bool_:
-        raise DTypeError(f"{name}: not implemented for bool")
+    if result_type(x, exponent) is dtypes.bool_:
+        raise DTypeError(f"{name}: not implemented for bool", fix="x.int() first")
+
+
+def times(name: str, x: TensorBase, number: bool | int | float, dtype: dtypes.dtype) -> Any:
+    """x times a number that belongs to the operation: no gradient rule reads it later."""
+    factor = convert(number, dtype, x._shape)
+    factor.label = "constant"
+    return call(e.mul, (x, factor), {}, result_strides(x._shape, (x,)),
+                (convert(x, dtype, x._shape), factor), name)
+
+
+def _addc(name: str, input: Any, tensor1: Any, tensor2: Any, value: Any) -> Any:
+    """What addcmul and addcdiv add to their input."""
+    dtype = result_type(input, tensor1, tensor2)
+    if dtype is dtypes.bool_:
+        raise DTypeError(f"{name}: not implemented for bool", fix="x.int() first")
+    if isinstance(value, float) and not dtype.is_floating_point and value != int(value):
+        raise DTypeError(f"{name}: value={value} for tensors of {dtype.name}",
+                         why="the factor would be rounded to a whole number", fix="x.float()")
+    if name.startswith("addcmul"):
+        part = mul(tensor1, tensor2)
+    elif result_type(tensor1, tensor2).is_floating_point:
+        part = div(tensor1, tensor2)
+    else:
+        raise DTypeError(f"{name}: Integer division with addcdiv is no longer supported",
+                         why="a quotient is rarely a whole number",
+                         fix="x + value * torch.div(a, b, rounding_mode='trunc')")
+    if value == 1:
+        return part
+    return times("mul", part, value if dtype.is_floating_point else int(value), dtype)
 
 
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """input + value * tensor1 * tensor2."""
-    product = mul(tensor1, tensor2)
-    return add(input, product if value == 1 else mul(product, value))
+    return add(input, _addc("addcmul", input, tensor1, tensor2, value))
 
 
 def addcmul_(input: TensorBase, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """input + value * tensor1 * tensor2, in place."""
-    product = mul(tensor1, tensor2)
-    return add_(input, product if value == 1 else mul(product, value))
+    input._check_apart((tensor1, tensor2), "addcmul_")
+    return add_(input, _addc("addcmul_", input, tensor1, tensor2, value))
 
 
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """input + value * tensor1 / tensor2."""
-    quotient = div(tensor1, tensor2)
-    return add(input, quotient if value == 1 else mul(quotient, value))
+    return add(input, _addc("addcdiv", input, tensor1, tensor2, value))
 
 
 def addcdiv_(input: TensorBase, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """input + value * tensor1 / tensor2, in place."""
-    quotient = div(tensor1, tensor2)
-    return add_(input, quotient if value == 1 else mul(quotient, value))
-
-
-def _check_lerp(input: TensorBase, end: TensorBase) -> None:
-    if input._dtype is not end._dtype:
-        raise DTypeError(f"lerp: expected dtype {input._dtype.name} for `end` but got dtype "
-                         f"{end._dtype.name}", fix="end.to(x.dtype)")
+    input._check_apart((tensor1, tensor2), "addcdiv_")
+    return add_(input, _addc("addcdiv_", input, tensor1, tensor2, value))
 
 
 def lerp(input: TensorBase, end: TensorBase, weight: Any) -> Any:
-    """input + weight * (end - input): weight 0 gives input, 1 gives end."""
-    _check_lerp(input, end)
-    return add(input, mul(sub(end, input), weight))
+    """input + weight * (end - input): weight 0 gives input, 1 gives end exactly."""
+    for name, x in (("end", end), ("weight", weight)):
+        if isinstance(x, TensorBase) and x._dtype is not input._dtype:
+            raise DTypeError(f"lerp: expected dtype {input._dtype.name} for `{name}` but got dtype "
+                             f"{x._dtype.name}", fix=f"{name}.to(x.dtype)")
+    if not input._dtype.is_floating_point:
+        raise DTypeError(f"lerp: not implemented for {input._dtype.name}",
+                         why="points between whole numbers are no whole numbers", fix="x.float()")
+    gap = sub(end, input)
+    # Counted from the nearer end.
+    if isinstance(weight, TensorBase):
+        near = lt(abs(weight), 0.5)
+        return where(near, add(input, mul(gap, weight)), sub(end, mul(gap, rsub(weight, 1))))
+    if math.fabs(weight) < 0.5:
+        return add(input, times("lerp", gap, weight, gap._dtype))
+    return sub(end, times("lerp", gap, 1 - weight, gap._dtype))
 
 
 def lerp_(input: TensorBase, end: TensorBase, weight: Any) -> Any:
     """input + weight * (end - input), in place."""
-    _check_lerp(input, end)
-    return add_(input, mul(sub(end, input), weight))
+    input._check_writable("lerp_")
+    input._check_apart((end, weight), "lerp_")
+    result = lerp(base.wrap(registry["copy"](input._value)), end, weight)
+    check_fits("lerp_", input, tuple(result._shape))
+    return copy_(input, result)
 
 
 def fmax(input: TensorBase, other: TensorBase) -> Any:
@@ -403,11 +460,13 @@ def fmin(input: TensorBase, other: TensorBase) -> Any:
 
 def hypot(input: Any, other: Any) -> Any:
     """sqrt(input^2 + other^2)."""
+    _refuse_whole("hypot", input, other)
     return sqrt(add(mul(input, input), mul(other, other)))
 
 
 def logaddexp(input: Any, other: Any) -> Any:
     """log(exp(input) + exp(other)) without overflow."""
+    _refuse_whole("logaddexp", input, other)
     top = maximum(input, other).detach()
     top = where(isinf(top), zeros_like_number(top), top)
     return add(log(add(exp(sub(input, top)), exp(sub(other, top)))), top)
@@ -496,7 +555,7 @@ bitwise_xor_ = _binary_("bitwise_xor_", e.bit_xor, bits=True)
 def _shift(name: str, op: Op):
     def function(input: Any, other: Any) -> Any:
         _refuse_floating(name, input, other)
-        _refuse_bool(name, input)
+        _refuse_truth(name, input, other)
         return apply(name, op, (input, other))
 
     _document(function, name, op.doc, "(*), (*) -> the broadcast shape.")
@@ -567,7 +626,15 @@ def where(condition: TensorBase, input: Any = None, other: Any = None) -> Any:
     if condition._dtype not in (dtypes.bool_, dtypes.uint8):
         raise DTypeError(f"where expected condition to be a boolean tensor, but got a tensor with "
                          f"dtype {condition._dtype.name}", fix="torch.where(condition != 0, a, b)")
+    _check_held(result_type(input, other), input, other)
     return apply("where", e.where, (condition, input, other), conditions=1)
+
+
+def _check_held(dtype: dtypes.dtype, *operands: Any) -> None:
+    """Raise where a number among the operands is none of the type's; arithmetic would wrap."""
+    for x in operands:
+        if is_number(x):
+            number_value(base.python_number(x), dtype)
 
 
 def _check_mask(name: str, mask: Any) -> None:
@@ -587,12 +654,15 @@ def _fill_number(name: str, input: TensorBase, value: Any) -> Any:
         source = dtypes.of_number(value)
     else:
         raise ArgumentTypeError(f"{name}(): value must be a number, got {type(value).__name__}")
+    if input._dtype is dtypes.bool_ and not isinstance(value, TensorBase):
+        return bool(value)
     if not isinstance(value, TensorBase) and source.category > input._dtype.category:
         if not math.isfinite(value):
             raise StateError(
                 f"value cannot be converted to type {input._dtype.name} without overflow: {value}",
                 fix="x.float() first")
-        return bool(value) if input._dtype is dtypes.bool_ else int(value)
+        number_value(value, input._dtype)  # raises where the type cannot hold it
+        return int(value)
     if source.category > input._dtype.category:
         raise DTypeError(f"value cannot be converted to type {input._dtype.name} without overflow",
                          fix="x.float() first")
@@ -615,6 +685,7 @@ def masked_fill_(input: TensorBase, mask: TensorBase, value: Any) -> Any:
     """input with value wherever mask is true, in place."""
     _check_mask("masked_fill_", mask)
     input._check_writable("masked_fill_")
+    input._check_apart((mask,), "masked_fill_")
     value = _fill_number("masked_fill_", input, value)
     shape = broadcast_shape("masked_fill_", [input._shape, mask._shape])
     check_fits("masked_fill_", input, shape)
@@ -638,6 +709,7 @@ def _clamp_value(name: str, input: TensorBase, min: Any, max: Any):
     """The clamped value, its operands and shape; at a bound the gradient passes."""
     dtype = result_type(input, *(as_operand(name, b) for b in (min, max) if b is not None))
     bounds = [b for b in (min, max) if b is not None]
+    _check_held(dtype, *bounds)
     shape = broadcast_shape(name, [x._shape for x in (input, *bounds) if isinstance(
         x, TensorBase)])
     return dtype, shape
@@ -721,7 +793,10 @@ def fill_(input: TensorBase, value: Any) -> Any:
     if isinstance(value, TensorBase) and value._shape:
         raise StateError("fill_ only supports 0-dimension value tensor but got tensor with "
                          f"{len(value._shape)} dimensions.", fix="x.copy_(value)")
-    made = convert(as_operand("fill_", value), input._dtype, input._shape)
+    value = as_operand("fill_", value)
+    if not isinstance(value, TensorBase):
+        number_value(value, input._dtype)  # raises where the type cannot hold it
+    made = convert(value, input._dtype, input._shape)
     write("fill_", input, e.overwrite(input._value, made), (input, value))
     return input
 
@@ -737,8 +812,9 @@ def zero_(input: TensorBase) -> Any:
 def copy_(input: TensorBase, other: Any, non_blocking: bool = False) -> Any:
     """Copy other's elements into input, with broadcast and cast, in place."""
     other = as_operand("copy_", other)
-    input._check_writable("copy_", same_everywhere=other is input)
-    if other is input:
+    same = isinstance(other, TensorBase) and input._sees_the_same_as(other)
+    input._check_writable("copy_", same_everywhere=same)
+    if same:
         input._storage.version.count += 1
         return input
     input._check_apart((other,), "copy_")

@@ -228,11 +228,14 @@ def setitem(x: TensorBase, index: Any, update: Any) -> None:
     items = _as_items(index)
     view, places = _basic(x, items)
     if not isinstance(update, TensorBase):
-        if isinstance(update, str):
-            raise ArgumentTypeError(f"can't assign a str to a {x._dtype.name} tensor",
-                                    fix="x[index] = 1.0, or another number")
+        if update is None or isinstance(update, str):
+            raise ArgumentTypeError(
+                f"can't assign a {type(update).__name__} to a {x._dtype.name} tensor",
+                fix="x[index] = 1.0, or another number")
         if not is_number(update):
             update = as_tensor(update, dtype=x._dtype)
+        else:
+            number_value(base.python_number(update), x._dtype)  # raises where it is none
     if not places:
         _set_view(view, update)
         return
@@ -266,14 +269,14 @@ def _set_view(view: TensorBase, update: Any) -> None:
         e.fill_(view, number if number._dtype.category <= view._dtype.category
                 else number.to(view._dtype))
         return
-    # Leading axes of size 1 that the view lacks are dropped, as PyTorch does.
-    while len(update._shape) > len(view._shape) and update._shape[0] == 1:
+    if not update._shape:
+        e.fill_(view, update)
+        return
+    # Leading axes of size 1 are dropped, as PyTorch does.
+    while update._shape != view._shape and update._shape and update._shape[0] == 1:
         update = s.reshape(update, update._shape[1:])
     _check_fits_place(update._shape, view._shape)
-    if update._shape:
-        e.copy_(view, update if update._shape == view._shape else s.expand(update, view._shape))
-    else:
-        e.fill_(view, update)
+    e.copy_(view, update if update._shape == view._shape else s.expand(update, view._shape))
 
 
 def _check_fits_place(value: tuple[int, ...], place: tuple[int, ...]) -> None:
@@ -307,7 +310,7 @@ def index_put_places(view: TensorBase, places: list, update: Any, accumulate: bo
     if lead > 0 and all(n == 1 for n in value.shape[:lead]):
         value = registry["reshape"](value, shape=value.shape[lead:])
     _check_fits_place(value.shape, target)
-    if math.prod(target):
+    if math.prod(target) or update is view:
         view._check_apart([update, *(index for _, index in places)], "index_put_", whole=True)
     value = ir.expand(value, target)
     rows = registry["permute"](value, order=ops.movement.inverse(plan.back))
@@ -443,11 +446,16 @@ def _scattered(name: str, op, input: TensorBase, dim: int, index: TensorBase, so
     _check_index_shape(name, x, index, axis, tensor)
     value = _index_value(name, index, x._shape[axis], (dtypes.int64, dtypes.int32))
     if not math.prod(index._shape):
-        return registry["copy"](input._value), ()
+        if tensor is None or not tensor._tracked:
+            return registry["copy"](input._value), ()
+        # Nothing is written, but the result is one of source's all the same.
+        tensor = s.slice_axis(s.reshape(tensor, -1), 0, 0, 0)
+        tensor = source = s.reshape(tensor, (0,) * len(x._shape))
+        value = ir.leaf(np.zeros((0,) * len(x._shape), np.int64), dtypes.int64)
     shape = value.shape or (1,)
     value = value if value.shape else registry["reshape"](value, shape=(1,))
     if tensor is None:
-        update = ir.full(shape, source, input._dtype)
+        update = ir.expand(number_value(source, input._dtype), shape)
     else:
         source_view = _rank(tensor)
         for k, n in enumerate(shape):
@@ -481,7 +489,7 @@ def scatter(input: TensorBase, dim: int, index: TensorBase, src: Any = None, *,
         src: a tensor at least as large as index, or a number.
         reduce: "add" or "multiply" combine instead of replacing.
     """
-    return scatter_(e.clone(input), dim, index, src, value=value, reduce=reduce)
+    return scatter_(_copied(input), dim, index, src, value=value, reduce=reduce)
 
 
 def scatter_(input: TensorBase, dim: int, index: TensorBase, src: Any = None, *,
@@ -608,12 +616,17 @@ def _index_write(name: str, op, input: TensorBase, dim: int, index: TensorBase, 
                              f"fit self {list(input._shape)} at dimension {dim}")
         update = registry["permute"](wide._value, order=order)
     else:
-        update = ir.full(shape, source, x._dtype)
+        update = ir.expand(number_value(source, x._dtype), shape)
     made = op(moved, value, update)
     if made.tracked:
         made.versions = (None, index._version_pair(), None, None)
     back = registry["permute"](made, order=ops.movement.inverse(order))
     return back if input._shape else registry["reshape"](back, shape=())
+
+
+def _copied(input: TensorBase) -> Any:
+    """A copy in row-major order."""
+    return base.wrap(registry["copy"](input._value))
 
 
 def index_add_(input: TensorBase, dim: int, index: TensorBase, source: TensorBase, *,
@@ -629,7 +642,7 @@ def index_add_(input: TensorBase, dim: int, index: TensorBase, source: TensorBas
 def index_add(input: TensorBase, dim: int, index: TensorBase, source: TensorBase, *,
               alpha: Any = 1) -> Any:
     """A copy with slices of source added at positions of an axis."""
-    return index_add_(e.clone(input), dim, index, source, alpha=alpha)
+    return index_add_(_copied(input), dim, index, source, alpha=alpha)
 
 
 def index_copy_(input: TensorBase, dim: int, index: TensorBase, source: TensorBase) -> Any:
@@ -641,13 +654,23 @@ def index_copy_(input: TensorBase, dim: int, index: TensorBase, source: TensorBa
 
 def index_copy(input: TensorBase, dim: int, index: TensorBase, source: TensorBase) -> Any:
     """A copy with slices of source put at positions of an axis."""
-    return index_copy_(e.clone(input), dim, index, source)
+    return index_copy_(_copied(input), dim, index, source)
 
 
 def index_fill_(input: TensorBase, dim: int, index: TensorBase, value: Any) -> Any:
     """A number put at positions of an axis, in place."""
-    input._check_writable("index_fill_")
+    input._check_writable("index_fill_", same_everywhere=True)
     number = value.item() if isinstance(value, TensorBase) else value
+    if not input.numel():
+        number_value(number, input._dtype)  # raises where the type cannot hold it
+        input._storage.version.count += 1
+        return input
+    if base.strides.overlaps(input._shape, input._strides):
+        axis = normalize_dim(dim, len(input._shape), "index_fill")
+        _index_value("index_fill", _vector("index_fill", index), input._shape[axis])
+        for position in index._read().reshape(-1):
+            e.fill_(s.select(input, axis, int(position)), number)
+        return input
     return _over("index_fill", input, _index_write("index_fill", i.put, input, dim, index, number))
 
 
@@ -693,6 +716,9 @@ def masked_select(input: TensorBase, mask: TensorBase) -> Any:
 
 def masked_scatter_(input: TensorBase, mask: TensorBase, source: TensorBase) -> Any:
     """Elements of source put, in order, where a mask is true, in place (reads the mask)."""
+    if source._dtype is not input._dtype:
+        raise DTypeError("masked_scatter: expected self and source to have same dtypes but got "
+                         f"{input._dtype.name} and {source._dtype.name}", fix="source.to(x.dtype)")
     wide = e.clone(s.expand(mask, input._shape))
     count = int(wide._read().sum())
     setitem(input, wide, e.clone(s.reshape(source, -1)[:count]))
@@ -760,6 +786,8 @@ def bincount(input: TensorBase, weights: TensorBase | None = None, minlength: in
 
 def histc(input: TensorBase, bins: int = 100, min: float = 0, max: float = 0) -> Any:
     """How many elements fall into equal bins from min to max (reads the tensor)."""
+    if not input._dtype.is_floating_point:
+        raise DTypeError(f"histc: not implemented for {input._dtype.name}", fix="x.float()")
     array = input._read()
     if min == max and array.size:
         min, max = float(array.min()), float(array.max())

@@ -18,12 +18,18 @@ from . import elementwise as e
 from .operands import check_fits
 
 
-def _in_place(function: Callable) -> Callable:
-    """Return the form of a function that writes its result into its first argument."""
+def _in_place(function: Callable, same_type: bool = False) -> Callable:
+    """Return the form of a function that writes its result into its first argument.
+
+    Args:
+        same_type: compute in the type of the first argument.
+    """
     name = f"{function.__name__}_"
 
     def method(input: TensorBase, *args: Any, **keywords: Any) -> Any:
         input._check_writable(name)
+        if same_type:
+            keywords.setdefault("dtype", input._dtype)
         # A copy, so that the gradient finds the old elements after the write.
         before = base.wrap(registry["copy"](input._value))
         result = function(before, *args, **keywords)
@@ -36,7 +42,8 @@ def _in_place(function: Callable) -> Callable:
     return method
 
 
-cumsum_, cumprod_ = _in_place(reduction.cumsum), _in_place(reduction.cumprod)
+cumsum_ = _in_place(reduction.cumsum, same_type=True)
+cumprod_ = _in_place(reduction.cumprod, same_type=True)
 tril_, triu_ = _in_place(creation.tril), _in_place(creation.triu)
 eq_, ne_ = _in_place(e.eq), _in_place(e.ne)
 lt_, le_, gt_, ge_ = _in_place(e.lt), _in_place(e.le), _in_place(e.gt), _in_place(e.ge)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import base, ops
+from .. import base, dtypes, ops
 from ..base import TensorBase, call
 from ..errors import ArgumentTypeError, DTypeError, ShapeError, StateError, shape_text
 from . import elementwise as e
@@ -23,6 +23,8 @@ def _check_types(name: str, a: TensorBase, b: TensorBase) -> None:
             f"{name}: expected both tensors to have the same dtype, but got {a._dtype.name} and "
             f"{b._dtype.name}", why="a product of matrices does not promote types",
             fix=f"b.to(a.dtype), or {name}(a.float(), b.float())")
+    if a._dtype is dtypes.bool_:
+        raise DTypeError(f"{name}: not implemented for bool", fix=f"{name}(a.int(), b.int())")
 
 
 def _refuse(name: str, a: TensorBase, b: TensorBase, why: str) -> ShapeError:
@@ -170,6 +172,12 @@ def _batched(a: TensorBase, b: TensorBase) -> Any:
 
 def _weighted(beta: Any, input: Any, alpha: Any, made: Any) -> Any:
     made = made if alpha == 1 else e.mul(made, alpha)
+    _check_types("addmm", made, input)
+    if broadcast_shape("addmm", [input._shape, made._shape]) != made._shape:
+        raise ShapeError(f"input is {shape_text(input._shape)} but the product is "
+                         f"{shape_text(made._shape)}: The expanded size of the tensor must match "
+                         "the existing size", why="input is added to the product, not the reverse",
+                         fix="input.expand_as(product), or a product of its shape")
     if beta == 0:
         return made
     return e.add(input if beta == 1 else e.mul(input, beta), made)
@@ -316,7 +324,7 @@ def einsum(equation: str, *operands: Any) -> Any:
         x, letters = _contract(x, letters, y, other, later)
     extra = [k for k, letter in enumerate(letters) if letter not in output]
     if extra:
-        x = r.sum(x, extra, dtype=x._dtype)
+        x = r.sum(x, extra)
         letters = [letter for letter in letters if letter in output]
     result = s.permute(x, [letters.index(letter) for letter in output])
     return base.own(result) if len(operands) > 1 or extra else result
@@ -383,10 +391,10 @@ def _contract(x, letters, y, other, later):
         alone = [k for k, c in enumerate(own) if c not in rest and c not in later]
         if alone:
             if name == "x":
-                x, letters = r.sum(x, alone, dtype=x._dtype), [
+                x, letters = r.sum(x, alone), [
                     c for k, c in enumerate(own) if k not in alone]
             else:
-                y, other = r.sum(y, alone, dtype=y._dtype), [
+                y, other = r.sum(y, alone), [
                     c for k, c in enumerate(own) if k not in alone]
     batch = [c for c in both if c in later]
     for c in both:
@@ -398,6 +406,12 @@ def _contract(x, letters, y, other, later):
                          ) if m == 1 else y
     left = [c for c in letters if c not in both]
     right = [c for c in other if c not in both]
+    if not summed:  # a product of elements, which promotes types
+        a = s.permute(x, [letters.index(c) for c in batch + left])
+        b = s.permute(y, [other.index(c) for c in batch + right])
+        a = s.reshape(a, a._shape + (1,) * len(right))
+        b = s.reshape(b, b._shape[:len(batch)] + (1,) * len(left) + b._shape[len(batch):])
+        return e.mul(a, b), batch + left + right
     a = s.permute(x, [letters.index(c) for c in batch + left + summed])
     b = s.permute(y, [other.index(c) for c in batch + summed + right])
     sizes = [math.prod(x._shape[letters.index(c)] for c in group) for group in (

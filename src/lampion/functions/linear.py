@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from lampion import errors
+from lampion import base, errors
 from lampion.functions.checks import named, require_same_dtype, require_tensor
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     # One product for all rows, not one for each batch.
     leading = tuple(input.shape[:-1])
     rows = input.reshape((math.prod(leading), input.shape[-1]))
-    result = rows.matmul(weight.t()).reshape((*leading, weight.shape[0]))
+    result = base.own(rows.matmul(weight.t()).reshape((*leading, weight.shape[0])))
     return result if bias is None else result + bias
 
 

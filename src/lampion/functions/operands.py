@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -81,24 +80,29 @@ def convert(operand: Operand, dtype: dtypes.dtype, shape: tuple[int, ...]) -> Va
         if value.dtype is not dtype:
             value = registry["cast"](value, dtype=dtype)
     else:
-        value = number_value(operand, dtype)
+        # Arithmetic wraps around: int8 + 300 is int8 + 44.
+        wide = dtypes.int64 if dtype.category == dtypes.INTEGER else dtype
+        value = ir.number(_held(operand, wide), dtype)
     return ir.expand(value, shape)
+
+
+def _held(number: bool | int | float, dtype: dtypes.dtype) -> bool | int | float:
+    """Return the number if the type can hold it; raise otherwise."""
+    if dtype.category != dtypes.INTEGER or isinstance(number, bool):
+        return number
+    limits = dtypes.iinfo(dtype)
+    # Whole negative numbers count from the end of unsigned types: -1 is 255.
+    lowest = -limits.max if limits.min == 0 and isinstance(number, int) else limits.min
+    if lowest <= number <= limits.max:
+        return number
+    raise StateError(
+        f"value cannot be converted to type {dtype.name} without overflow: {number}",
+        why=f"{dtype.name} holds {limits.min} to {limits.max}", fix="x.long() or x.float() first")
 
 
 def number_value(number: bool | int | float, dtype: dtypes.dtype) -> Value:
     """Return a Python number as a value; raises where the type cannot hold it."""
-    if dtype.category == dtypes.INTEGER and not isinstance(number, bool):
-        if isinstance(number, float) and not math.isfinite(number):
-            raise StateError(f"value cannot be converted to type {dtype.name} without overflow: "
-                             f"{number}", fix="x.float() first")
-        limits = dtypes.iinfo(dtype)
-        if isinstance(number, int) and not limits.min <= number <= limits.max and (
-                dtype is not dtypes.uint8 or number < -limits.max or number > limits.max):
-            raise StateError(
-                f"value cannot be converted to type {dtype.name} without overflow: {number}",
-                why=f"{dtype.name} holds {limits.min} to {limits.max}",
-                fix="x.long() or x.float() first")
-    return ir.number(number, dtype)
+    return ir.number(_held(number, dtype), dtype)
 
 
 def result_strides(shape: tuple[int, ...], operands: Sequence[Operand]) -> tuple[int, ...] | None:

@@ -16,7 +16,7 @@ from ..base import TensorBase, call
 from ..errors import DTypeError, IndexRangeError, StateError
 from ..ir import Op, registry
 from . import elementwise as e
-from .operands import normalize_dim, normalize_dims
+from .operands import normalize_dim, normalize_dims, result_strides
 from .shape import stack
 
 r = ops.reduction
@@ -145,9 +145,9 @@ def prod(input: TensorBase, dim: Any = None, keepdim: bool = False, *,
     return _reduce("prod", r.prod, input, dims, keep, _sum_type(input, dtype))
 
 
-def _nonempty(name: str, x: TensorBase, dims: tuple[int, ...]) -> None:
+def _nonempty(name: str, x: TensorBase, dims: tuple[int, ...], given: bool = False) -> None:
     if builtins.any(x._shape[k] == 0 for k in dims):
-        if len(dims) == len(x._shape):
+        if len(dims) == len(x._shape) and not given:
             kind = IndexRangeError if name.startswith("arg") else StateError
             raise kind(f"{name}(): Expected reduction dim to be specified for input.numel() "
                        "== 0. Specify the reduction dim with the 'dim' argument.",
@@ -160,7 +160,7 @@ def amax(input: TensorBase, dim: Any = (), keepdim: bool = False, *, axis: Any =
          keepdims: bool | None = None) -> Any:
     """The largest along axes; equal extremes share the gradient evenly."""
     dims, keep = _dims(dim, axis, keepdim, keepdims, _rank(input, "amax"), "amax")
-    _nonempty("amax", input, dims)
+    _nonempty("amax", input, dims, dim not in ((), None))
     return _reduce("amax", r.max, input, dims, keep)
 
 
@@ -168,7 +168,7 @@ def amin(input: TensorBase, dim: Any = (), keepdim: bool = False, *, axis: Any =
          keepdims: bool | None = None) -> Any:
     """The smallest along axes; equal extremes share the gradient evenly."""
     dims, keep = _dims(dim, axis, keepdim, keepdims, _rank(input, "amin"), "amin")
-    _nonempty("amin", input, dims)
+    _nonempty("amin", input, dims, dim not in ((), None))
     return _reduce("amin", r.min, input, dims, keep)
 
 
@@ -359,7 +359,11 @@ def norm(input: TensorBase, p: Any = "fro", dim: Any = None, keepdim: bool = Fal
     if not x._dtype.is_floating_point:
         raise DTypeError("linalg.vector_norm: Expected a floating point or complex tensor as "
                          f"input. Got {x._dtype.name}", fix="x.float().norm()")
-    p = 2 if p in ("fro", None) else p
+    if p in ("fro", None):
+        if isinstance(dim, (tuple, list)) and len(dim) > 2:
+            raise StateError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {dim}",
+                             fix="x.norm(2, dim=dim), the norm of all their elements")
+        p = 2
     dims, keep = _dims(dim, None, keepdim, None, len(x._shape), "norm")
     if p in (math.inf, -math.inf) and _count(x._shape, dims) == 0:
         raise StateError(f"linalg.vector_norm cannot compute the {p} norm on an empty tensor, or "
@@ -405,6 +409,8 @@ def logsumexp(input: TensorBase, dim: Any, keepdim: bool = False, *, axis: Any =
 def _running(name: str, op: Op, input: TensorBase, dim: int, dtype) -> Any:
     axis = normalize_dim(dim, _rank(input, name), name)
     target = _sum_type(input, dtype)
+    if target is dtypes.bool_ and input._shape and 0 not in input._shape:
+        raise DTypeError(f"{name}: not implemented for bool", fix="x.int() first")
     value = input._value if target is input._dtype else registry["cast"](
         input._value, dtype=target)
     if not input._shape:
@@ -468,6 +474,7 @@ def sort(input: TensorBase, dim: int = -1, descending: bool = False, stable: boo
         return SortResult(e.clone(input), indices)
     axis = normalize_dim(dim, _rank(input, "sort"), "sort")
     values = call(ops.indexing.gather, (input, indices._value), {"axis": axis}, label="sort")
+    values._strides = indices._strides = result_strides(input._shape, (input,)) or values._strides
     return SortResult(values, indices)
 
 
@@ -508,11 +515,15 @@ def median(input: TensorBase, dim: int | None = None, keepdim: bool = False) -> 
     """The middle element (the lower one of two); NaN if any element is."""
     x = input if dim is not None else _flat(input)
     axis = 0 if dim is None else normalize_dim(dim, len(x._shape), "median")
+    if x._dtype is dtypes.bool_:
+        raise DTypeError("median: not implemented for bool", fix="x.int().median()")
     if not x._shape:
         return MedianResult(e.clone(x), base.wrap(ir.full((), 0, dtypes.int64)))
     length = x._shape[axis]
-    if length == 0 and dim is None and x._dtype.is_floating_point:
-        return sum(x) / 0  # nan
+    if length == 0 and dim is None:
+        if x._dtype.is_floating_point:
+            return sum(x) / 0  # nan
+        return base.wrap(ir.full((), dtypes.iinfo(x._dtype).min, x._dtype))
     if length == 0:
         raise IndexRangeError("median(): Expected reduction dim to have non-zero size.")
     values, indices = sort(x, axis)

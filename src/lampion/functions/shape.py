@@ -30,6 +30,7 @@ from .operands import (
     check_sizes,
     normalize_dim,
     normalize_dims,
+    result_strides,
     shape_argument,
 )
 
@@ -319,6 +320,8 @@ def expand(input: TensorBase, *sizes: Any) -> Any:
         stride.append(own if have == size and axis >= lead else 0)
         if axis < lead:
             stride[-1] = 0 if size != 1 else _lead_stride(input)
+    if not input._shape:
+        stride = [0] * len(shape)
     steps: list = []
     if lead:
         steps.append((m.reshape, {"shape": (1,) * lead + input._shape}))
@@ -341,6 +344,7 @@ def expand_as(input: TensorBase, other: TensorBase) -> Any:
 
 def broadcast_to(input: TensorBase, shape: Any) -> Any:
     """Expanded to a shape."""
+    base.require_tensor(input, "broadcast_to")
     return expand(input, shape)
 
 
@@ -736,7 +740,7 @@ def column_stack(tensors: Sequence[TensorBase]) -> Any:
 def flip(input: TensorBase, *dims: Any) -> Any:
     """The order along axes reversed (a copy)."""
     axes = normalize_dims(shape_argument(dims, "flip"), len(input._shape), "flip")
-    return call(m.flip, (input,), {"axes": axes})
+    return call(m.flip, (input,), {"axes": axes}, result_strides(input._shape, (input,)))
 
 
 def fliplr(input: TensorBase) -> Any:
@@ -763,10 +767,10 @@ def diff(input: TensorBase, n: int = 1, dim: int = -1, prepend: Any = None,
         raise StateError(f"order must be non-negative but got {n}")
     parts = [x for x in (prepend, input, append) if x is not None]
     result = cat(parts, axis) if len(parts) > 1 else input
-    for _ in range(n):
+    for _ in range(min(n, result._shape[axis])):  # nothing has no differences
         length = result._shape[axis]
-        after = slice_axis(result, axis, min(1, length), length)
-        before = slice_axis(result, axis, 0, max(length - 1, 0))
+        after = slice_axis(result, axis, 1, length)
+        before = slice_axis(result, axis, 0, length - 1)
         # Truth values differ where they are not equal.
         result = (after ^ before) if input._dtype is dtypes.bool_ else after - before
     return result if n else base.own(_same(result))
@@ -776,6 +780,8 @@ def roll(input: TensorBase, shifts: Any, dims: Any = None) -> Any:
     """Elements moved on along axes; what leaves at one end comes in at the other."""
     if dims is None or dims == ():
         return base.own(reshape(roll(reshape(input, -1), shifts, 0), input._shape))
+    if 0 in input._shape:
+        return input.clone()
     shifts = shifts if isinstance(shifts, (tuple, list)) else (shifts,)
     axes = [normalize_dim(d, len(input._shape), "roll") for d in (
         dims if isinstance(dims, (tuple, list)) else (dims,))]
@@ -819,6 +825,7 @@ def repeat(input: TensorBase, *sizes: Any) -> Any:
 
 def tile(input: TensorBase, *dims: Any) -> Any:
     """Like `repeat`, with fewer numbers allowed."""
+    base.require_tensor(input, "tile")
     times = shape_argument(dims, "tile")
     return repeat(input, (1,) * (len(input._shape) - len(times)) + times)
 
@@ -854,6 +861,10 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
     if len({x._dtype for x in tensors}) > 1:
         raise DTypeError("meshgrid expects all tensors to have the same dtype",
                          fix="x.to(y.dtype)")
+    for x in tensors:
+        if len(x._shape) > 1:
+            raise StateError("torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: "
+                             f"{shape_text(x._shape)}", fix="x.flatten()")
     swap = indexing == "xy" and len(tensors) > 1
     if swap:
         tensors = (tensors[1], tensors[0], *tensors[2:])

@@ -94,9 +94,7 @@ fmod = elementwise(
 def _pow_grad(g, y, a, b):
     # d a^b = b a^(b-1) da + a^b ln(a) db, with the limits PyTorch gives where those are 0 * inf.
     base = where(eq(b, _zeros(b)), _zeros(a), g * (b * pow(a, b - 1)))
-    flat = where(
-        eq(b, _zeros(b)), ge(a, _zeros(a)),
-        bit_and(eq(a, _zeros(a)), ge(b, _zeros(b))))
+    flat = bit_and(eq(a, _zeros(a)), ge(b, _zeros(b)))
     return base, where(flat, _zeros(a), g * (y * log(a)))
 
 
@@ -159,6 +157,12 @@ sqrt = elementwise(
     "sqrt", "Square root; NaN below 0.", floating=True,
     meaning=lambda xp, x: xp.sqrt(x), domain=((0.5, 3.0),),
     grad=lambda g, y, x: (g / (y * 2),))
+
+reciprocal = elementwise(
+    "reciprocal", "1 / x.", floating=True,
+    meaning=lambda xp, x: xp.reciprocal(x), domain=((0.5, 3.0),),
+    emit=lambda b, x: b.div(b.constant(1, x), x),
+    grad=lambda g, y, x: (-(g * (y * y)),))
 
 rsqrt = elementwise(
     "rsqrt", "1 / sqrt(x).", floating=True,

@@ -1,0 +1,172 @@
+"""Differences from PyTorch that random programs found: each must stay mended.
+
+A row is a short program; `y` is what it makes, or it raises. Both libraries must agree on the
+elements, the type and the shape of `y`, and on the class of the exception.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import warnings
+from math import inf, nan
+from typing import Any
+
+import pytest
+
+import lampion
+
+torch = pytest.importorskip("torch")
+
+PROGRAMS = {
+    "a write to one of several overlapping windows": """
+        y = torch.ones(4)
+        y.unfold(0, 2, 1)[1].add_(True)
+    """,
+    "one number put at a position of an expanded axis": """
+        y = torch.zeros(1).expand(3)
+        y.index_fill_(0, torch.tensor([0]), 5.0)
+    """,
+    "an expanded tensor copied to itself": """
+        y = torch.arange(3.0).expand(2, 3)
+        y[..., 0] = y[..., 0]
+    """,
+    "a transposed tensor read and written at once": """
+        x = torch.arange(4.0).reshape(2, 2)
+        x.t().addcmul_(x, x)
+    """,
+    "a tensor added into itself by positions": """
+        x = torch.zeros(0)
+        x.scatter_add_(0, torch.zeros(0, dtype=torch.int64), x)
+    """,
+    "a mask that is the tensor it writes": """
+        x = torch.tensor([[True, False], [False, True]])
+        x.masked_fill_(x.t(), False)
+    """,
+    "lerp from infinity": """
+        y = torch.tensor([-inf, 1.0]).lerp(torch.tensor([2.0, 3.0]), 0.5)
+    """,
+    "lerp reaches its end exactly": """
+        y = torch.tensor([1e8, 0.1]).lerp(torch.tensor([0.3, 0.7]), torch.tensor([1.0, 0.75]))
+    """,
+    "lerp of whole numbers": "torch.lerp(torch.tensor([1]), torch.tensor([2]), 1)",
+    "a second backward through lerp and alpha": """
+        x = torch.ones(2, requires_grad=True)
+        z = torch.add(x.lerp(x, 0.25), x, alpha=3.0).sum()
+        z.backward()
+        z.backward()
+        y = x.grad
+    """,
+    "the slope of 3 ** x at 0": """
+        x = torch.tensor([0.0, 1.0, -1.0], requires_grad=True)
+        (3.0 ** x).sum().backward()
+        y = x.grad
+    """,
+    "1 / x, then x is overwritten": """
+        x = torch.tensor([0.5, 2.0], requires_grad=True)
+        z = x * 1
+        q = 3 / z
+        z.add_(1)
+        q.sum().backward()
+        y = x.grad
+    """,
+    "alpha is applied in the common type": """
+        y = torch.tensor([10, 20]).add_(torch.tensor([4, 5], dtype=torch.uint8), alpha=-4)
+    """,
+    "a floating alpha among whole numbers": "torch.add(torch.tensor([1]), 1, alpha=1.0)",
+    "arithmetic with a wide number wraps": "y = torch.ones(1, dtype=torch.int8) + 300",
+    "comparison with a wide number wraps": "y = torch.ones(1, dtype=torch.int8) == 257",
+    "fill with a negative fraction": "torch.full((1,), -0.75, dtype=torch.uint8)",
+    "assign a negative fraction": "torch.ones(1, dtype=torch.uint8)[0] = -0.75",
+    "fill with a wide number": "torch.ones(1, dtype=torch.int8).fill_(300)",
+    "scatter a wide number":
+        "torch.ones(1, dtype=torch.int8).scatter_(0, torch.tensor([0]), 300)",
+    "choose a wide number":
+        "torch.where(torch.tensor([True]), torch.ones(1, dtype=torch.int8), 300)",
+    "truth to a power": "torch.tensor([True]) ** torch.tensor([True])",
+    "truth to the power True": "y = torch.tensor([True, False]) ** True",
+    "truth divided and rounded":
+        "torch.div(torch.tensor([True]), torch.tensor([True]), rounding_mode='floor')",
+    "truth shifted by a whole number": "y = torch.tensor([True, False]) << 2",
+    "truth shifted by truth": "torch.tensor([True]) << torch.tensor([True])",
+    "product of truth matrices": "torch.ones(1, 1).bool() @ torch.ones(1, 1).bool()",
+    "running sum of truth, in place": "torch.tensor([True, True]).cumsum_(0)",
+    "running sum of one truth, in place": "y = torch.tensor(True).cumsum_(0)",
+    "addcmul of whole numbers": """
+        y = torch.addcmul(*[torch.tensor([2, 3])] * 3, value=2.0)
+    """,
+    "addcdiv of whole numbers": "torch.addcdiv(*[torch.tensor([2, 3])] * 3)",
+    "hypot of whole numbers": "torch.hypot(torch.tensor([3]), torch.tensor([4]))",
+    "einsum without a sum promotes": """
+        y = torch.einsum('i,j->ij', torch.arange(2), torch.tensor([0.5, 2.0]))
+    """,
+    "einsum adds small types up wide": """
+        y = torch.einsum('ij->i', torch.full((1, 3), 200, dtype=torch.uint8))
+    """,
+    "a summand larger than the product":
+        "torch.addmm(torch.zeros(2, 1), torch.zeros(1, 2), torch.zeros(2, 1))",
+    "amax along an empty axis": "torch.zeros(0).amax(0)",
+    "the median of nothing": "y = torch.median(torch.zeros(0, dtype=torch.int32))",
+    "the Frobenius norm of three axes": "torch.zeros(2, 2, 2).norm('fro', dim=(0, 1, 2))",
+    "nothing rolled along an axis that is not there": "y = torch.zeros(0, 1).roll(1, -4)",
+    "softplus in half precision": """
+        x = torch.tensor([12.0, -12.0, 0.0, 30.0, inf, -inf, nan], dtype=torch.float16)
+        y = torch.nn.functional.softplus(x)
+    """,
+    "a tensor assigned from None": """
+        x = torch.zeros(2)
+        x[0] = None
+    """,
+    "what is asked for on the way, before its hooks": """
+        x = torch.tensor([1.5, -0.5], requires_grad=True)
+        z = x * x
+        z.register_hook(lambda grad: grad * 2)
+        y = torch.stack(torch.autograd.grad(z.mean(), [x, z]))
+    """,
+    "a leaf squeezed in place": """
+        x = torch.ones(1, requires_grad=True)
+        with torch.no_grad():
+            x.squeeze_()
+        x.backward()
+        y = x.grad
+    """,
+    "the version belongs to the tensor when .data is set": """
+        x = torch.zeros(2)
+        z = x.view(2)
+        z.data = torch.ones(2)
+        z.add_(1)
+        y = torch.tensor([x._version, z._version])
+    """,
+    "the strides of what flip and sort make": """
+        x = torch.arange(6.0).reshape(2, 3).t()
+        y = torch.tensor([*x.flip(0).stride(), *x.sort(0).values.stride()])
+    """,
+}
+
+
+def result(program: str, module: Any) -> Any:
+    """Run a program; return `y` in plain Python, or the exception."""
+    namespace = {"torch": module, "inf": inf, "nan": nan}
+    try:
+        exec(textwrap.dedent(program), namespace)
+    except Exception as error:
+        return error
+    y = namespace["y"]
+    return y.reshape(-1).tolist(), str(y.dtype).split(".")[-1], tuple(y.shape)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_it_agrees_with_pytorch(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = result(PROGRAMS[name], torch)
+        found = result(PROGRAMS[name], lampion)
+    assert not isinstance(expected, NameError), expected
+    if isinstance(expected, Exception):
+        # PyTorch's NotImplementedError for a missing kernel is a RuntimeError.
+        kind = RuntimeError if isinstance(expected, NotImplementedError) else type(expected)
+        assert isinstance(found, kind), (expected, found)
+        return
+    assert not isinstance(found, Exception), found
+    assert found[1:] == expected[1:]
+    assert found[0] == pytest.approx(expected[0], rel=1e-3 if expected[1] == "float16" else 1e-6,
+                                     nan_ok=True)
