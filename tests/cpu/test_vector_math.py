@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 import pytest
-from native_elementwise import computed
+from native_elementwise import DTYPES, Call, computed, run
 
 from lampion import ops
 from lampion.cpu import target, vector_math
@@ -238,9 +238,16 @@ def test_float16_is_rounded_once(name):
         assert ulps(found, wanted).max() <= 0.501
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("name", TABLE)
-@pytest.mark.parametrize("size", [1, 2, 5])
-def test_short_arrays_are_like_long_ones(name, size):
-    x = [np.linspace(0.25, 0.75, 64).astype(np.float32)] * (2 if name in TWO else 1)
+def test_results_do_not_depend_on_the_vector(name, dtype):
+    # Alone, in a short array, and in a loop whose vectors are narrower or wider than usual.
+    x = [np.linspace(0.25, 0.75, 64).astype(dtype)] * (2 if name in TWO else 1)
     whole = computed(name, *x)
-    np.testing.assert_array_equal(computed(name, *(v[:size].copy() for v in x)), whole[:size])
+    for size in (1, 5):
+        np.testing.assert_array_equal(computed(name, *(v[:size].copy() for v in x)), whole[:size])
+    others = {np.float32: np.float64, np.float64: np.float32}
+    arrays = [*x, x[0].astype(others[dtype])]
+    types = tuple(DTYPES[a.dtype] for a in arrays)
+    calls = [Call(name, tuple(range(len(x)))), Call("neg", (len(x),))]
+    np.testing.assert_array_equal(run(calls, arrays, types).arrays[0], whole)

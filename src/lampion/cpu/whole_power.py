@@ -24,12 +24,21 @@ def pow(b, base: Vector, exponent: Vector) -> Vector:
     def get(name):
         return Vector(b.get(type_, places[name][0]), dtype, width)
 
-    with b.loop(0, dtype.itemsize * 8), b.when(b.any(b.ne(get("left"), zero))):
+    # 0 while any power is left to do, then 1.
+    done = b.variable("i64")
+
+    def ask() -> None:
+        more = b.any(b.ne(get("left"), zero))
+        b.set("i64", done, b.value(f"select i1 {more}, i64 0, i64 1"))
+
+    ask()
+    with b.f.while_below(done, 1):
         left, square, found = get("left"), get("square"), get("found")
         odd = b.ne(b.bit_and(left, one), zero)
         b.set(type_, places["found"][0], b.where(odd, b.mul(found, square), found).name)
         b.set(type_, places["square"][0], b.mul(square, square).name)
         b.set(type_, places["left"][0], b.binary("lshr", left, one).name)
+        ask()
     found = get("found")
     if not dtype.is_signed:
         return found
