@@ -155,6 +155,27 @@ def test_division_by_zero_is_noted_and_does_not_trap(name, dtype):
             assert not found.fault
 
 
+@pytest.mark.parametrize("dtype", WHOLE, ids=lambda d: d.name)
+def test_quotients_of_whole_numbers_are_exact(dtype):
+    # Products, and their neighbours, by one of the factors: where a rounded quotient would show.
+    rng = np.random.default_rng(0)
+    facts = dtypes.iinfo(dtype)
+    root = int(facts.max ** 0.5)
+    y = rng.integers(1, root, 10_000)
+    x = y * rng.integers(0, root, 10_000) + rng.integers(-1, 2, 10_000)
+    if dtype.is_signed:
+        y = y * rng.choice([-1, 1], y.size)
+    wide = rng.integers(facts.min, facts.max, (2, 10_000), endpoint=True)
+    x = np.concatenate([np.clip(x, facts.min, facts.max), wide[0]]).astype(dtype.array)
+    y = np.concatenate([y, np.where(wide[1] == 0, 1, wide[1])]).astype(dtype.array)
+    calls = [Call(name, (0, 1)) for name in DIVISIONS]
+    for where in targets():
+        found = run(calls, [x, y], (dtype, dtype), target.named(where))
+        assert not found.fault
+        for call, array in zip(calls, found.arrays):
+            assert_equal(array, meaning(call, [x, y], (dtype, dtype)), call, [x, y], where)
+
+
 @pytest.mark.parametrize("dtype", (np.float32, np.float64))
 def test_rests_of_floating_numbers_are_exact(dtype):
     rng = np.random.default_rng(0)

@@ -84,9 +84,19 @@ def _whole(b, x: Vector, y: Vector) -> tuple[Vector, Vector]:
         over = b.bit_and(b.eq(x, b.constant(bottom(x.dtype), x)), b.eq(y, b.constant(-1, y)))
         unsafe = b.bit_or(nothing, over)
     safe = b.where(unsafe, one, y)
-    quotient = b.binary("sdiv" if x.dtype.is_signed else "udiv", x, safe)
+    quotient = _quotient(b, x, safe)
     rest = b.sub(x, b.mul(quotient, safe))
     return b.where(nothing, zero, quotient), rest
+
+
+def _quotient(b, x: Vector, y: Vector) -> Vector:
+    bits = x.dtype.itemsize * 8
+    if bits > 32:
+        return b.binary("sdiv" if x.dtype.is_signed else "udiv", x, y)
+    # Vectors of whole numbers have no division. The floating one rounds a quotient up to a whole
+    # number only if it is one: the next below differs by more than its precision.
+    wide = float32 if bits <= 16 else float64
+    return b.cast(b.div(b.cast(x, wide), b.cast(y, wide)), x.dtype)
 
 
 def _float_floor(b, x: Vector, y: Vector) -> Vector:
