@@ -127,6 +127,34 @@ def test_groups_never_wait_for_each_other():
     check(d, registry["sum"](d + a, axes=(1,)))
 
 
+def stored_shapes(*outputs: Value) -> list[tuple[int, ...]]:
+    """The shapes of what stands in memory apart from the outputs and products."""
+    check(*outputs)
+    simple, wanted = simplify(Graph(outputs))
+    kept = [v for v in Fusion(simple).stored().values() if v not in wanted]
+    return [v.shape for v in kept if v.op.name != "matmul"]
+
+
+def test_what_is_cheap_is_computed_again_where_it_is_read():
+    x, y = numbers(3, 3), numbers(3, 3, seed=1)
+    hidden = registry["relu"](registry["matmul"](x, y) - 1)
+    after = registry["matmul"](hidden, y)
+    flow = registry["where"](registry["gt"](hidden, ir.same(hidden, 0)), after, x)
+    # The mask of the backward pass is made from the activation, which a product reads anyway.
+    assert stored_shapes(flow) == [(3, 3)]
+
+
+def test_of_a_norm_only_rows_are_kept_for_the_way_back():
+    x, y = numbers(3, 3), numbers(3, 3, seed=1)
+    mean = registry["sum"](x, axes=(1,)) / 3
+    centered = x - ir.expand(mean, x.shape)
+    scale = registry["rsqrt"](registry["sum"](centered * centered, axes=(1,)) / 3 + 1e-5)
+    normal = centered * ir.expand(scale, x.shape)
+    after = registry["tanh"](registry["matmul"](normal * 2, y))
+    back = registry["matmul"](after, y) * normal + centered
+    assert sorted(stored_shapes(back)) == [(3, 1), (3, 1), (3, 3), (3, 3)]
+
+
 def test_simplification_drops_what_changes_nothing():
     x = numbers(2, 3)
     y = registry["copy"](x)

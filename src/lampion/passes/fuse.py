@@ -20,6 +20,9 @@ from __future__ import annotations
 
 from ..ir import Graph, Value
 from .access import STEPS, Access, access
+from .again import Reading, computed_again
+
+Key = tuple[int, int, tuple[int, ...]]
 
 # Members of a group: what a program repeats many times should be many equal loops, not a long one.
 MOST = 64
@@ -36,7 +39,7 @@ class Group:
         members: its values, in order.
         needs: the groups it depends on, as bits.
         closed: whether another group depends on it.
-        reads: the values of its shape from outside that it reads.
+        reads: memory from outside that it reads element by element.
     """
 
     __slots__ = ("number", "bits", "shape", "axes", "members", "needs", "closed", "reads")
@@ -46,7 +49,7 @@ class Group:
         self.axes: tuple[int, ...] | None = None
         self.members: dict[int, Value] = {}
         self.needs, self.closed = 0, False
-        self.reads: set[int] = set()
+        self.reads: set[Key] = set()
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -71,7 +74,8 @@ class Fusion:
         self.groups: list[Group] = []
         self.group_of: dict[int, Group] = {}
         self.accesses: dict[int, Access] = {}
-        self._readers: dict[int, list[Group]] = {}
+        self._readers: dict[Key, list[Group]] = {}
+        self.again: set[int] = set()  # values that their readers compute, after `stored`
         # The groups each value depends on, its own included, as bits.
         self._reach: dict[int, int] = {v.order: 0 for v in graph.inputs}
         for value in graph.values:
@@ -134,8 +138,8 @@ class Fusion:
             large.members[order] = member
         large.members = dict(sorted(large.members.items()))
         large.axes = large.axes or small.axes
-        for source in small.reads - large.reads:
-            self._readers[source].append(large)
+        for key in small.reads - large.reads:
+            self._readers[key].append(large)
         large.reads |= small.reads
         large.needs, large.closed = needs, a.closed or b.closed
         large.bits |= small.bits
@@ -168,19 +172,28 @@ class Fusion:
                 found[group.number] = group
         return [found[k] for k in sorted(found, reverse=True)]
 
+    def key(self, operand: Value) -> Key:
+        """Says which memory an operand reads, and in which order."""
+        found = self.access(operand)
+        return found.source.order, found.offset, found.strides
+
+    def is_row_level(self, group: Group, value: Value) -> bool:
+        """Whether a member is one number for a whole row."""
+        return value.op.kind == "reduction" or is_row(group, value)
+
     def _note_reads(self, group: Group, value: Value) -> None:
         """Remember which memory from outside a group reads."""
         for operand in value.inputs:
-            source = self.access(operand).source
-            if source.shape == group.shape and self.group_of.get(source.order) is not group and (
-                    source.order not in group.reads):
-                group.reads.add(source.order)
-                self._readers.setdefault(source.order, []).append(group)
+            key = self.key(operand)
+            if operand.shape == group.shape and key not in group.reads and (
+                    self.group_of.get(key[0]) is not group):
+                group.reads.add(key)
+                self._readers.setdefault(key, []).append(group)
 
     def _with_siblings(self, group: Group) -> Group:
         """Join groups that reduce the same memory over the same axes: it is read once for all."""
-        for source in sorted(group.reads):
-            for other in list(self._readers[source]):
+        for key in sorted(group.reads):
+            for other in list(self._readers[key]):
                 # Groups that became part of others are not in the list any more.
                 if other is not group and other.axes == group.axes and (
                         self.groups[other.number] is other):
@@ -231,22 +244,29 @@ class Fusion:
         return bits
 
     def stored(self) -> dict[int, Value]:
-        """The values that must stand in memory: outputs, and what others than their group read."""
-        found = {}
+        """The values that must stand in memory: outputs, and what others than their group read.
 
-        def need(value: Value, reader: Group | None) -> None:
-            source = self.access(value).source
+        What readers compute again is not among them but in `again`.
+        """
+        found: dict[int, Value] = {}
+        readings: dict[int, list[Reading]] = {}
+
+        def need(operand: Value, reader: Value | None) -> None:
+            source = self.access(operand).source
             if source.op is None or source.data is not None:
                 return
-            if reader is None or self.group_of.get(source.order) is not reader:
+            group = None if reader is None else self.group_of.get(reader.order)
+            if group is None or self.group_of.get(source.order) is not group:
                 found[source.order] = source
+                readings.setdefault(source.order, []).append(Reading(group, operand))
 
         for value in self.graph.outputs:
             need(value, None)
         for value in self.graph.values:
-            for operand in value.inputs:
-                if not self._passes_through(value):
-                    need(operand, self.group_of.get(value.order))
+            if not self._passes_through(value):
+                for operand in value.inputs:
+                    need(operand, value)
+        self.again = computed_again(self, found, readings)
         return found
 
 

@@ -3,7 +3,7 @@
 Each member gets a phase: the pass over the row in which all it needs is known. A member that a
 later phase needs again is computed again there, from the same loads: arithmetic is cheaper than
 memory. Where it is not (the exponentials of a softmax), the member waits in the memory of an output
-that depends on it.
+that depends on it; and what is stored anyway is read back if that takes fewer reads.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..ir import Type, Value
 from ..kernel import HEAVY, Compute, Load, Loop, Phase, Reduce, Statement, Store
 from ..strides import contiguous
-from .fuse import Fusion, Group, is_row
+from .fuse import Fusion, Group
 
 
 class Lowered(NamedTuple):
@@ -26,7 +26,10 @@ class Lowered(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """A member that phase `since` stores in the memory of `where`, until phase `until` reads it."""
+    """A member that stands in the memory of `where` from phase `since` to `until`.
+
+    `where` is the member itself, or one that is stored there only later.
+    """
 
     since: int
     until: int
@@ -56,12 +59,13 @@ class _Lowering:
         self.waiting = self._waiting()
         self.guests: dict[int, list[int]] = {}
         for order, waits in self.waiting.items():
-            self.guests.setdefault(waits.where.order, []).append(order)
+            if order != waits.where.order:
+                self.guests.setdefault(waits.where.order, []).append(order)
 
     # --- phases ----------------------------------------------------------------------------
 
     def _row_level(self, value: Value) -> bool:
-        return value.op.kind == "reduction" or is_row(self.group, value)
+        return self.fusion.is_row_level(self.group, value)
 
     def _member(self, operand: Value) -> Value | None:
         """The member that an operand shows, or None for something outside."""
@@ -84,7 +88,8 @@ class _Lowering:
     def _waiting(self) -> dict[int, Waiting]:
         """Members that are too costly to compute again, by creation order."""
         found: dict[int, Waiting] = {}
-        if not any(self.phase_of.values()):
+        last = max(self.phase_of.values())
+        if not last:
             return found
         reduced: dict[int, int] = {}  # what a reduction reads, and the phase in which it does
         for member in self.group.members.values():
@@ -92,16 +97,25 @@ class _Lowering:
             if member.op is not None and member.op.kind == "reduction":
                 source = self._member(member.inputs[0])
                 if source is not None and not self._row_level(source):
-                    for below in self._elements_below(source):
-                        reduced.setdefault(below.order, phase)
+                    for element in self._elements_below(source):
+                        reduced.setdefault(element.order, phase)
             elif member.order in self.stored and not self._row_level(member) and (
                     member.order not in found):
-                heavy = [v for v in self._elements_below(member)
+                below = self._elements_below(member)
+                heavy = [v for v in below
                          if v.op.name in HEAVY and v.dtype is member.dtype
                          and v.order not in found and reduced.get(v.order, phase) < phase]
                 if heavy:
                     found[heavy[-1].order] = Waiting(reduced[heavy[-1].order], phase, member)
+                elif self._loads(below) > 1:
+                    found[member.order] = Waiting(phase, last, member)
         return found
+
+    def _loads(self, members: list[Value]) -> int:
+        """How many elements are read from memory to compute members."""
+        return len({self.fusion.key(operand) for member in members for operand in member.inputs
+                    if self._member(operand) is None and operand.shape == self.group.shape
+                    and any(self.fusion.access(operand).strides)})
 
     def _elements_below(self, value: Value) -> list[Value]:
         """A member and the members that it is computed from, element by element, in order."""
@@ -173,23 +187,32 @@ class _Lowering:
                 continue
             missing = []
             for operand in top.inputs:
-                member = self._member(operand)
-                if member is not None and not self._row_level(member) and (
-                        member.order not in elements):
-                    missing.append(member)
+                made = self._made_here(operand)
+                if made is not None and made.order not in elements:
+                    missing.append(made)
             if missing:
                 stack.extend(missing)
                 continue
             places = tuple(self._element_operand(v, inner, elements) for v in top.inputs)
             inner.append(Compute(top.op, places, self._settings(top), top.dtype))
             elements[top.order] = self._next()
-            if waits and self.phase == waits.since:
+            if waits and self.phase == waits.since and waits.where is not top:
                 inner.append(Store(waits.where.order, elements[top.order], 0,
                                    self._strides_of(top, True)))
             stack.pop()
         return elements[value.order]
 
+    def _made_here(self, operand: Value) -> Value | None:
+        """What is computed element by element: a member, or a value that is computed again."""
+        member = self._member(operand)
+        if member is None:
+            return operand if operand.order in self.fusion.again else None
+        return None if self._row_level(member) else member
+
     def _element_operand(self, operand: Value, inner: list, elements: dict) -> int:
+        made = self._made_here(operand)
+        if made is not None:
+            return self._element(made, inner, elements)
         member = self._member(operand)
         if member is None:
             found = self.fusion.access(operand)
@@ -198,9 +221,7 @@ class _Lowering:
                 inner.append(self._load(operand, element=True))
                 elements[key] = self._next()
             return elements[key]
-        if self._row_level(member):
-            return self.rows[member.order]
-        return self._element(member, inner, elements)
+        return self.rows[member.order]
 
     def _row(self, value: Value, after: list) -> None:
         places = []
