@@ -11,6 +11,7 @@ from ..kernel_text import size_of
 from ..steps import Operand, Place, Plan
 from ..target import Target
 from .convolution_lanes import Weights, lanes_plan
+from .convolution_planes import planes_plan, suits, suits_weight, weight_planes_plan
 from .convolution_shapes import Shape, forward_phases, three, transposed_phases
 from .convolution_weight import weight_plan
 from .matmul import ELEMENTS
@@ -57,8 +58,11 @@ def provide_forward(
                   phases, len(x.shape) - 2)
     steps = inputs * shape.taps
     element = ELEMENTS[result.dtype.name]
-    return small_enough(lanes_plan(shape, Weights(outputs * steps, steps, 1, steps, 0),
-                                   addresses(operands, element), element, target))
+    where = addresses(operands, element)
+    if suits(shape, target.lanes(size_of(element)), size_of(element)):
+        return planes_plan(shape, (outputs * steps, steps, shape.taps), where, element, target)
+    weights = Weights(outputs * steps, steps, 1, steps, 0)
+    return small_enough(lanes_plan(shape, weights, where, element, target))
 
 
 def provide_input(
@@ -78,8 +82,12 @@ def provide_input(
                   phases, len(g.shape) - 2)
     taps = shape.taps
     element = ELEMENTS[result.dtype.name]
-    weights = Weights(inputs * outputs * taps, taps, inputs, taps, outputs * taps)
-    return small_enough(lanes_plan(shape, weights, addresses(operands, element), element, target))
+    where = addresses(operands, element)
+    distances = inputs * outputs * taps, taps, outputs * taps
+    if suits(shape, target.lanes(size_of(element)), size_of(element)):
+        return planes_plan(shape, distances, where, element, target)
+    weights = Weights(distances[0], taps, inputs, taps, outputs * taps)
+    return small_enough(lanes_plan(shape, weights, where, element, target))
 
 
 def provide_weight(
@@ -97,7 +105,10 @@ def provide_weight(
     shape = Shape(x.shape[0], groups, result.shape[1], result.shape[0] // groups, size,
                   three(g.shape[2:], 1), kernel, phases, len(x.shape) - 2)
     element = ELEMENTS[result.dtype.name]
-    return small_enough(weight_plan(shape, addresses(operands, element), element, target))
+    where = addresses(operands, element)
+    if suits_weight(shape, target.lanes(size_of(element)), size_of(element)):
+        return weight_planes_plan(shape, where, element, target)
+    return small_enough(weight_plan(shape, where, element, target))
 
 
 def small_enough(plan: Plan) -> Plan | None:

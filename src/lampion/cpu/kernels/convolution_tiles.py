@@ -65,7 +65,7 @@ def tile_text(tile: Tile, target: Target) -> str:
                       for value, place in zip(values, sums[i], strict=True)]
             for total, place in zip(totals, sums[i], strict=True):
                 f.store(vector, total, place, 64)
-            a = _after(f, a, [f"{vector} {total}" for total in totals], target)
+            a = after(f, a, [f"{vector} {total}" for total in totals], target)
     places = [[f.at(f.at("%c", f.load("i64", f.at(pair, 1, "i64")), "i8"), v * width, tile.element)
                for v in range(tile.vectors)] for pair in pairs]
     with f.when(f.compare("ne", "%go_on", 0)):
@@ -79,7 +79,7 @@ def tile_text(tile: Tile, target: Target) -> str:
     return module.text()
 
 
-def _after(f: Function, pointer: str, values: list[str], target: Target) -> str:
+def after(f: Function, pointer: str, values: list[str], target: Target) -> str:
     """Return the pointer as if it depended on values ("type name"): LLVM computes those first.
 
     Otherwise it reads the numbers of A for all rows ahead, and the registers would not do.
