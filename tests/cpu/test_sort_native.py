@@ -69,3 +69,28 @@ def test_the_order_is_pytorchs(descending):
     expected = torch.sort(torch.from_numpy(x.data), dim=1, descending=descending,
                           stable=True).indices
     np.testing.assert_array_equal(found, expected.numpy())
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.tuples(st.integers(0, 3), st.sampled_from([3, 64, 65, 100, 300]),
+                 st.sampled_from([1, 1, 3])), st.sampled_from(ALL), kinds,
+       st.sampled_from([0, 1, 2, 5, 32, 33]), st.sampled_from(["plain", "turned", "spread"]),
+       st.integers(1, 3), st.booleans())
+def test_the_first_positions_in_order(shape, dtype, kind, k, layout, parts, largest):
+    x = elements(np.random.default_rng(sum(shape)), shape, dtype, kind)
+    for axis in range(3):
+        options = {"axis": axis, "k": min(k, shape[axis]), "largest": largest}
+        found, _ = run(registry["topk_index"], (x,), options, (layout,), parts)
+        if found is None:
+            assert layout == "turned" or axis == 1
+            continue
+        np.testing.assert_array_equal(found, meaning(registry["topk_index"], (x,), options))
+
+
+@pytest.mark.parametrize("largest", [False, True])
+@pytest.mark.parametrize("order", [1, -1])
+def test_lines_that_are_in_order_already(largest, order):
+    x = leaf(np.arange(2000).reshape(2, 1000)[:, ::order], dtypes.float32)
+    options = {"axis": 1, "k": 32, "largest": largest}
+    found, _ = run(registry["topk_index"], (x,), options)
+    np.testing.assert_array_equal(found, meaning(registry["topk_index"], (x,), options))

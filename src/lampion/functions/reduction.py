@@ -494,7 +494,7 @@ def topk(input: TensorBase, k: int, dim: int = -1, largest: bool = True,
                          why=f"dim {dim} has {length} elements, k is {k}", fix="a smaller k")
     if not input._shape:
         return TopkResult(e.clone(input), base.wrap(ir.full((), 0, dtypes.int64)))
-    indices = argsort(input, axis, largest).narrow(axis, 0, k).clone()
+    indices = call(r.topk_index, (input,), {"axis": axis, "k": int(k), "largest": bool(largest)})
     values = call(ops.indexing.gather, (input, indices._value), {"axis": axis}, label="topk")
     return TopkResult(values, indices)
 

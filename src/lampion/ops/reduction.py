@@ -152,6 +152,15 @@ argsort = opaque(
     samples=((((3, 4),), {"axis": 1, "descending": False}),
              (((3, 4),), {"axis": 0, "descending": True})))
 
+topk_index = opaque(
+    "topk_index", "The first k positions of `argsort`: those of the k largest or smallest.",
+    meaning=lambda xp, x, axis, k, largest: xp.take(
+        _argsort_meaning(xp, x, axis, largest), xp.arange(k), axis=axis),
+    result=lambda x, axis, k, largest: Type(x.shape[:axis] + (k,) + x.shape[axis + 1:], int64),
+    grad=zero, kernel="topk",
+    samples=((((3, 4),), {"axis": 1, "k": 2, "largest": True}),
+             (((3, 4),), {"axis": 0, "k": 3, "largest": False})))
+
 
 def _cummax_meaning(xp, x, axis):
     # The position moves on where the running maximum is met again or NaN appears.

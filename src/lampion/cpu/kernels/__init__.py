@@ -25,6 +25,7 @@ from . import (
     pooling,
     random_bits,
     sort,
+    topk,
 )
 
 Provider = Callable[[tuple[Operand, ...], Type, Mapping[str, Any], Target], Plan | None]
@@ -57,4 +58,5 @@ PROVIDERS: dict[str, Provider] = {
     "slice_put": copies.slice_put,
     "sort": sort.argsort,
     "take": indexing.take,
+    "topk": topk.topk,
 }

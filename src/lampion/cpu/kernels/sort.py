@@ -10,7 +10,7 @@ NaN, or reversed bit by bit for a descending order, in which equal elements stil
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...dtypes import bfloat16
@@ -29,9 +29,10 @@ RANKED = 64
 DIGIT = 8  # bits
 BUCKETS = 1 << DIGIT
 
-# Slots; strides in bytes. Line number i lies at i / INNER * LINE + i % INNER * ASIDE.
+# Slots; strides in bytes. Line number i lies at i / INNER * LINE + i % INNER * ASIDE; the first KEPT
+# positions are written.
 (SOURCE, RESULT, ROOM, BUSY, REGIONS, REGION, LINES, TOGETHER, LENGTH, STRIDE, RESULT_STRIDE, INNER,
- LINE, ASIDE, RESULT_LINE) = range(15)
+ LINE, ASIDE, RESULT_LINE, KEPT) = range(16)
 
 
 def argsort(
@@ -39,11 +40,16 @@ def argsort(
 ) -> Plan | None:
     """Plan the op `argsort`."""
     (x,) = operands
-    view = lines.along(x, settings["axis"])
+    return plan(x, settings["axis"], x.shape[settings["axis"]], bool(settings["descending"]), target)
+
+
+def plan(x: Operand, axis: int, kept: int, descending: bool, target: Target) -> Plan | None:
+    """Return how the first `kept` positions of each sorted line are found."""
+    view = lines.along(x, axis)
     if view is None or view.length >= 1 << 31:
         return None
     count = view.outer * view.inner
-    if not count * view.length:
+    if not count * view.length * kept:
         return Plan((), 0)
     size = x.dtype.array.itemsize
     short = view.length <= RANKED
@@ -52,19 +58,18 @@ def argsort(
     record = 16 if size == 8 else 8
     places = 0 if short else regions.count(jobs)
     region = 0 if short else -(-2 * record * view.length // 64) * 64
-    descending = bool(settings["descending"])
     kernel = Kernel(
         f"sort {'short' if short else 'long'} {x.dtype.name} descending {descending}",
-        lambda: _Sort(x.dtype, descending, target).text(short), "sort")
+        lambda: Sort(x.dtype, descending, target).text(_Short if short else _Long), "sort")
     slots: tuple[steps.Slot, ...] = (
         place(0, x), Place(1), Place(SCRATCH), 0, places, region, count, together, view.length,
         view.stride * size, view.inner * 8, view.inner, view.outer_stride * size,
-        view.inner_stride * size, view.length * view.inner * 8)
+        view.inner_stride * size, kept * view.inner * 8, kept)
     return Plan((Step(kernel, jobs, slots),), places * region)
 
 
-class _Sort:
-    """Writes one kernel."""
+class Sort:
+    """Writes one kernel: the way from line to line, and what keys are."""
 
     def __init__(self, dtype: DType, descending: bool, target: Target):
         self.module = Module(target)
@@ -76,16 +81,17 @@ class _Sort:
         self.passes = self.size
         self.first_pass = 2 if dtype is bfloat16 else 0
 
-    def text(self, short: bool) -> str:
+    def text(self, method: Callable[[Sort], Any]) -> str:
+        """Return the kernel; `method(sort).line(source, result)` writes what is done to a line."""
         f = self.f
         source, result, inner = f.slot(SOURCE, "ptr"), f.slot(RESULT, "ptr"), f.slot(INNER)
         self.length, self.stride = f.slot(LENGTH), f.slot(STRIDE)
-        self.result_stride = f.slot(RESULT_STRIDE)
+        self.result_stride, self.kept = f.slot(RESULT_STRIDE), f.slot(KEPT)
         line_apart, aside, result_apart = f.slot(LINE), f.slot(ASIDE), f.slot(RESULT_LINE)
         together, places = f.slot(TOGETHER), f.slot(REGIONS)
         region = regions.claim(f, BUSY, places)
         self.room = f.at(f.slot(ROOM, "ptr"), f.multiply(region, f.slot(REGION)), "i8")
-        work = _Short(self) if short else _Long(self)
+        work = method(self)
         last = f.minimum(f.multiply("%end", together), f.slot(LINES))
         with f.loop(f.multiply("%begin", together), last) as line:
             high = f.divide(line, inner)
@@ -101,10 +107,17 @@ class _Sort:
         """Return an element as a number without a sign, in the order asked for."""
         f = self.f
         raw = f.load(self.kind, f.at(source, f.multiply(k, self.stride), "i8"))
-        key = self.order.comparable(1, raw)
-        if self.order.signed:
-            key = f.value(f"xor {self.kind} {key}, {-(1 << (8 * self.size - 1))}")
-        return f.value(f"xor {self.kind} {key}, -1") if self.descending else key
+        return self.keys(1, raw)
+
+    def keys(self, width: int, raw: str) -> str:
+        """Return the keys of elements of memory."""
+        f, kind = self.f, of_width(self.kind, width)
+        key = self.order.comparable(width, raw)
+        flip = -(1 << (8 * self.size - 1)) if self.order.signed else 0
+        if self.descending:
+            flip = ~flip
+        number = str(flip) if width == 1 else f"splat ({self.kind} {flip})"
+        return f.value(f"xor {kind} {key}, {number}")
 
     def put(self, result: str, rank: Whole, position: Whole) -> None:
         f = self.f
@@ -114,7 +127,7 @@ class _Sort:
 class _Short:
     """Counts for each element how many come before it."""
 
-    def __init__(self, sort: _Sort):
+    def __init__(self, sort: Sort):
         self.sort, f = sort, sort.f
         self.width = sort.module.target.lanes(sort.size)
         # What lies behind the keys of a line comes after all of them.
@@ -147,13 +160,15 @@ class _Short:
                     (word, f.value(f"bitcast {bits} {before} to {word}"))], word)
                 count = count if width == 64 else f.value(f"zext {word} {count} to i64")
                 f.store("i64", f.add(f.load("i64", rank), count), rank)
-            sort.put(result, f.load("i64", rank), i)
+            found = f.load("i64", rank)
+            with f.when(f.compare("slt", found, sort.kept)):
+                sort.put(result, found, i)
 
 
 class _Long:
     """Moves records of key and position from one half of the room to the other, digit by digit."""
 
-    def __init__(self, sort: _Sort):
+    def __init__(self, sort: Sort):
         self.sort, f = sort, sort.f
         self.wide = sort.size == 8
         # A key of up to 32 bits is the upper half of a word, the position its lower half.
@@ -175,7 +190,7 @@ class _Long:
         for digit in range(sort.first_pass, sort.passes):
             self.one_pass(digit)
         here = f.load("ptr", self.here)
-        with f.loop(0, sort.length) as k:
+        with f.loop(0, sort.kept) as k:
             record = f.at(here, f.multiply(k, self.bytes), "i8")
             if self.wide:
                 position = f.load("i64", f.at(record, 8, "i8"))
