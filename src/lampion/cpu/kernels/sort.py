@@ -29,8 +29,8 @@ RANKED = 64
 DIGIT = 8  # bits
 BUCKETS = 1 << DIGIT
 
-# Slots; strides in bytes. Line number i lies at i / INNER * LINE + i % INNER * ASIDE; the first KEPT
-# positions are written.
+# Slots; strides in bytes. Line number i lies at i / INNER * LINE + i % INNER * ASIDE; the first
+# KEPT positions are written.
 (SOURCE, RESULT, ROOM, BUSY, REGIONS, REGION, LINES, TOGETHER, LENGTH, STRIDE, RESULT_STRIDE, INNER,
  LINE, ASIDE, RESULT_LINE, KEPT) = range(16)
 
@@ -39,8 +39,8 @@ def argsort(
     operands: tuple[Operand, ...], result: Type, settings: Mapping[str, Any], target: Target,
 ) -> Plan | None:
     """Plan the op `argsort`."""
-    (x,) = operands
-    return plan(x, settings["axis"], x.shape[settings["axis"]], bool(settings["descending"]), target)
+    (x,), axis = operands, settings["axis"]
+    return plan(x, axis, x.shape[axis], bool(settings["descending"]), target)
 
 
 def plan(x: Operand, axis: int, kept: int, descending: bool, target: Target) -> Plan | None:
