@@ -176,7 +176,7 @@ def _profile(seen: Seen) -> str:
     peak, speed = limits.flops(), limits.bandwidth()
     lines = [f"limits of one core, measured: {peak / 1e9:.0f} GFLOP/s in matrix products, "
              f"{speed / 1e9:.0f} GB/s in copies",
-             f"{'us':>9} {'share':>6} {'GFLOP/s':>8} {'of peak':>8} {'GB/s':>7} {'of copy':>8}  step"]
+             "       us  share  GFLOP/s  of peak    GB/s  of copy  step"]
     rows = []
     for number, step in enumerate(seen.planned.steps):
         calls = len(step.plan.steps) if isinstance(step, Native) else 1
