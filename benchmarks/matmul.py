@@ -8,7 +8,8 @@ side is one native call, as in a program, where it costs less still. A column is
 rows one after another, T is the other way round, first of A, then of B. The figures are the median
 time of PyTorch divided by lampion's (above 1: lampion is faster) and, for NN, lampion's rate.
 On one thread, time is what the thread got of the processor, so that other programs disturb little;
-on several it is the clock on the wall.
+on several it is the fastest turn by the clock on the wall, since a thread without a processor of
+its own delays all the others.
 """
 
 import argparse
@@ -59,19 +60,16 @@ def ours(a, b, c, threads):
     scratch = np.zeros(plan.scratch_bytes + 64, np.uint8)
     places = [x.data_ptr() for x in (a, b, c)]
     calls = steps.bind(plan, places, (scratch.ctypes.data + 63) // 64 * 64)
-    if threads > 1:
-        team = pool.prepare()
-        work = [(call.address, call.slots.ctypes.data, call.jobs) for call in calls]
+    team = pool.prepare() if threads > 1 else None
+    work = [(_KERNEL(call.address), call.address, call.slots.ctypes.data, call.jobs)
+            for call in calls]
 
-        def run():
-            for call in work:
-                team.run(*call)
-    else:
-        work = [(_KERNEL(call.address), call.slots.ctypes.data, call.jobs) for call in calls]
-
-        def run():
-            for function, slots, jobs in work:
+    def run():
+        for function, address, slots, jobs in work:
+            if team is None or jobs == 1:
                 function(slots, 0, jobs)
+            else:
+                team.run(address, slots, jobs)
     return run, (calls, scratch)
 
 
@@ -102,7 +100,7 @@ def calls_for(function, seconds):
 
 
 def compare(first, second, seconds, threads):
-    """Return the median seconds of two functions that run by turns."""
+    """Return the seconds of two functions that run by turns: the median, on threads the least."""
     now, pause = clock(threads), 0.008 if threads > 1 else 0.0
     chunk = min(0.004, seconds / 16)
     sides = [(f, max(1, calls_for(f, chunk)), []) for f in (first, second)]
@@ -118,7 +116,8 @@ def compare(first, second, seconds, threads):
                 function()
             times.append((now() - start) / count)
         turn += 1
-    return [statistics.median(times) for _, _, times in sides]
+    typical = min if threads > 1 else statistics.median
+    return [typical(times) for _, _, times in sides]
 
 
 def case(shape, layout, options):

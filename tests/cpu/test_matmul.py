@@ -77,7 +77,7 @@ def check(a, b, bias=None, **how):
 
 SIZES = [(1, 1, 1), (1, 1, 40), (4, 8, 2), (8, 32, 16), (9, 33, 17), (5, 100, 70), (1, 300, 90),
          (90, 1, 300), (3, 7, 1000), (64, 10, 128), (10, 128, 64), (31, 129, 33), (2, 65, 200),
-         (17, 250, 800), (70, 64, 900), (130, 200, 60), (40, 300, 401), (12, 12, 500), (300, 3, 50)]
+         (17, 250, 800), (1, 1501, 401), (70, 64, 900), (130, 200, 60), (40, 300, 401), (12, 12, 500), (300, 3, 50)]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -141,7 +141,7 @@ def test_a_broadcast_batch():
 
 
 @pytest.mark.parametrize("sizes", [(1, 600, 130, 900), (1, 100, 700, 500), (40, 20, 30, 50),
-                                   (1, 8, 4000, 300), (1, 16, 2000, 700)])
+                                   (1, 8, 4000, 300), (1, 16, 2000, 700), (1, 1, 5000, 300)])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_same_bits_however_jobs_are_split(sizes, layout):
     batch, m, n, k = sizes
@@ -224,7 +224,7 @@ class Fenced:
 def test_no_number_outside_the_operands_is_read(layout, at_end):
     rng = np.random.default_rng(4)
     for m, n, k in ((3, 5, 37), (9, 35, 21), (50, 70, 1000), (20, 601, 101), (1, 77, 200),
-                    (77, 1, 200), (33, 20, 790)):
+                    (77, 1, 200), (33, 20, 790), (1, 1301, 501)):
         operands, fences = [], []
         for rows, columns, flipped in ((m, k, layout[0] == "T"), (k, n, layout[1] == "T")):
             values = drawn(rng, 1, columns, rows) if flipped else drawn(rng, 1, rows, columns)

@@ -12,6 +12,7 @@ from ..target import Target
 from .matmul_dots import Dot
 from .matmul_driver import Slot, driver
 from .matmul_pack import MARGIN, pack_any, pack_rows, pack_transposed, pack_wide
+from .matmul_rows import row_kernel
 from .matmul_tiles import Tile
 
 Strides = tuple[int, int, int, int]
@@ -19,10 +20,12 @@ CACHE = 640 * 1024  # bytes of B that tiles read again and again from the second
 NEAR = 96 * 1024  # B of at most so many bytes is read where it lies, wherever it lies
 FAR = 4 << 20  # B of more bytes comes from memory
 DEPTH = 384  # of a block of k
+ROW = 16 * 1024  # bytes of the result that stay in the first-level cache
 FIRST = 24 * 1024  # bytes of B that stay in the first-level cache
 ROWS = 96  # rows of A that are copied at a time
 JOBS = 16  # how many jobs a large product should at least have
 WORK = 250_000  # multiplications that make a job worth starting on a thread
+STORE = 16  # a number of the result costs as much as so many multiplications
 DOT_ROWS = 32  # products of more rows copy a transposed B
 TRANSPOSED = 4  # cost of copying a number of a transposed B, in sixteenths of a vector's step
 
@@ -64,6 +67,9 @@ def plan_of(p: Product, bias: bool, target: Target) -> Plan:
     width = target.lanes(itemsize)
     if _dots(p, width):
         return _Planner(p, bias, target, *dot_shape(p.m, p.n, target), dot=True).plain()
+    if p.m == 1 and p.b[3] == 1 and p.n >= 1024 and p.k * p.n * itemsize > FAR // 2:
+        columns = even(p.n, min(ROW // itemsize, max(1024, p.n // 2)), width)
+        return _Planner(p, bias, target, 1, columns, row=True).plain()
     rows, vectors = tile_shape(p.m, p.n, width, target)
     planner = _Planner(p, bias, target, rows, vectors * width)
     large_b = p.k * p.n * itemsize > NEAR and p.m > rows
@@ -86,8 +92,9 @@ class _Planner:
     """Sizes of blocks and the table of arguments."""
 
     def __init__(self, p: Product, bias: bool, target: Target, rows: int, columns: int,
-                 dot: bool = False):
-        self.p, self.bias, self.target, self.dot = p, bias, target, dot
+                 dot: bool = False, row: bool = False):
+        self.p, self.bias, self.target = p, bias, target
+        self.dot, self.row = dot, row
         self.rows, self.columns = rows, columns
         self.itemsize = size_of(p.element)
         self.width = target.lanes(self.itemsize)
@@ -137,7 +144,7 @@ class _Planner:
         """Return rows and columns of a job: enough jobs for threads, none too small."""
         p = self.p
         batch = p.batch[0] * p.batch[1]
-        wanted = min(JOBS, batch * p.m * p.n * p.k // WORK)
+        wanted = min(JOBS, batch * p.m * p.n * (p.k + STORE) // WORK)
 
         def jobs() -> int:
             return batch * -(-p.m // down) * -(-p.n // across)
@@ -163,6 +170,8 @@ class _Planner:
                                   (p.n % self.columns, p.n % self.columns)):
                 if not there or not here:
                     found.append(0)
+                elif self.row:
+                    found.append(row_kernel(p.element, self.target))
                 elif self.dot:
                     found.append(Dot(p.element, rows, columns).kernel(self.target))
                 else:

@@ -165,7 +165,7 @@ class _Driver:
                     f.at(b, f.multiply(j, s[Slot.B_COLUMN]), element), s[Slot.B_STEP],
                     f.at(line, j, element), s[Slot.C_ROW],
                     f.at(bias, f.multiply(j, step), element), 0, s[Slot.K], s[Slot.LAST],
-                    "null", 0))
+                    s[Slot.START], f.minimum(f.subtract(width, j), s[Slot.TILE_COLUMNS])))
 
     def tile(self, tiles: Whole, partial: Bit, narrow: Bit, arguments) -> None:
         """Call one of four tiles."""
