@@ -82,6 +82,8 @@ def test_smaller_instruction_sets(name):
     settings = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 1}
     for dtype in (np.float32, np.float64):
         check((2, 3, 19, (9, 8), (3, 2), settings), dtype, target)
+        check((2, 3, 5, (9, 18), (3, 2), settings), dtype, target)
+        check(DEPTHWISE, dtype, target)
 
 
 @pytest.mark.parametrize("case", [
@@ -98,12 +100,10 @@ def test_sizes_that_are_cut_into_blocks(case):
     check((images, inputs, outputs, size, kernel, settings), np.float32)
 
 
-SMALL = (5, 4, 18, (6, 5), (3, 3),
-         {"stride": (1, 2), "padding": (1, 1), "dilation": (1, 1), "groups": 2})
-
-
 DEPTHWISE = (2, 9, 9, (7, 18), (3, 3),
              {"stride": (2, 1), "padding": (1, 1), "dilation": (1, 1), "groups": 9})
+SMALL = (5, 4, 18, (6, 5), (3, 3),
+         {"stride": (1, 2), "padding": (1, 1), "dilation": (1, 1), "groups": 2})
 
 
 def test_the_order_of_jobs_changes_no_bit():

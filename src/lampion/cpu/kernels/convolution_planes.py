@@ -15,11 +15,11 @@ from ..target import Target
 from .convolution_copies import Box, pad
 from .convolution_lanes import box_slots, whole
 from .convolution_planes_driver import PHASE, Slot, driver, weight_driver
-from .convolution_planes_text import NUMBER, VECTOR, lanes, out, split, tile
+from .convolution_planes_text import lanes, out, split, tile, weight_tile
 from .convolution_shapes import Extent, Phase, Pitch, Shape, extent, taps
 
 MOST_BOX = 1024 * 1024  # bytes; larger images are cut into bands by the other kernels
-UNITS = 12  # of a tile at most
+UNITS = {1: 12, 2: 12, 3: 8, 4: 6}  # of a tile at most, by its channels, with 32 registers
 
 
 class Layout(NamedTuple):
@@ -47,7 +47,8 @@ class Layout(NamedTuple):
 def suits(shape: Shape, width: int, itemsize: int) -> bool:
     """Return whether these kernels are expected to be faster than those with channels in lanes.
 
-    They read a vector for each multiplication, which takes about as long again.
+    The fewer outputs there are, the more of the time is spent reading; the other kernels spend
+    some on turning sums around.
     """
     across = max(phase.members(shape.result[2]) for phase in shape.phases[2])
     layout = _layout(shape, width)
@@ -55,7 +56,10 @@ def suits(shape: Shape, width: int, itemsize: int) -> bool:
         return False
     if layout.pitch.channel * shape.inputs * itemsize > MOST_BOX:
         return False
-    return shape.outputs / whole(shape.outputs, width) < across / whole(across, width) / 2
+    steps = shape.inputs * shape.taps
+    reading = 0.5 if shape.outputs == 1 else 0.7 if shape.outputs == 2 else 0.85
+    in_lanes = shape.outputs / whole(shape.outputs, width) * steps / (steps + 14)
+    return in_lanes < across / whole(across, width) * steps / (steps + 4) * reading
 
 
 def suits_weight(shape: Shape, width: int, itemsize: int) -> bool:
@@ -74,9 +78,11 @@ def planes_plan(shape: Shape, weights: tuple[int, int, int],
     itemsize = size_of(element)
     width = target.lanes(itemsize)
     layout = _layout(shape, width)
-    units, steps, phases, pitch, rows = _tables(shape, layout, weights[2], width, itemsize)
+    channels = min(UNITS, key=lambda n: (whole(shape.outputs, n), -n))
+    most = UNITS[channels] // (2 if target.registers < 32 else 1)
+    units, steps, phases, pitch, rows = _tables(shape, layout, weights[2], width, itemsize, most)
     buffer = rows * pitch + width
-    slots = _slots(shape, layout, operands, element, target, buffer)
+    slots = _slots(shape, layout, operands, element, target, buffer * channels)
     area = math.prod(shape.source)
     slots |= {
         Slot.UNITS: Table(units[0]), Slot.STEPS: Table(steps), Slot.PHASES: Table(phases),
@@ -86,7 +92,10 @@ def planes_plan(shape: Shape, weights: tuple[int, int, int],
         Slot.RESULT_GROUP: shape.outputs * shape.pixels, Slot.RESULT_CHANNEL: shape.pixels,
         Slot.OTHER_GROUP: weights[0], Slot.OTHER_CHANNEL: weights[1],
         Slot.PHASE_COUNT: len(phases) // PHASE, Slot.TILE_UNITS: units[1], Slot.PITCH: pitch,
-        Slot.TILE: tile(element, units[1], NUMBER, target), Slot.OUT: out(element, target),
+        Slot.TILE: tile(element, channels, units[1], target), Slot.TILE_CHANNELS: channels,
+        Slot.LAST_TILE: tile(element, shape.outputs % channels, units[1], target)
+        if shape.outputs % channels else 0,
+        Slot.OUT: out(element, target), Slot.BUFFER_CHANNEL: buffer,
     }
     jobs = shape.images * shape.groups
     return _finish(driver(element, target), slots, jobs, itemsize)
@@ -130,7 +139,7 @@ def weight_planes_plan(shape: Shape, operands: tuple[Place, Place, Place], eleme
         Slot.PHASE_COUNT: 0, Slot.TILE_UNITS: size, Slot.PITCH: 0, Slot.WIDTH: width,
         Slot.WHOLE: complete * shape.result[1], Slot.LAST: shape.result[2] % width,
         Slot.REST: len(read) - complete * shape.result[1],
-        Slot.TILE: tile(element, size, VECTOR, target), Slot.OUT: lanes(element, target),
+        Slot.TILE: weight_tile(element, size, target), Slot.OUT: lanes(element, target),
         Slot.TAPS: count, Slot.UNIT_ROOM: room,
         **box_slots(Slot.OTHER_BOX, there,
                     Extent((0, 0, 0), (1, shape.result[1], across)), other),
@@ -164,14 +173,15 @@ def _tap_offsets(phase: tuple[Phase, ...], layout: Layout) -> np.ndarray:
                      for _, y in phase[1].taps for _, x in phase[2].taps], np.int64)
 
 
-def _tables(shape: Shape, layout: Layout, weight_input: int, width: int, itemsize: int):
+def _tables(shape: Shape, layout: Layout, weight_input: int, width: int, itemsize: int,
+            most: int):
     """Return (units, of a tile), steps, phases, and the pitch and rows of the buffer."""
     axes = [(phase, [phase[k].members(shape.result[k]) for k in range(3)])
             for phase in shape.combined()]
     pitch = whole(max((n[2] for _, n in axes), default=1), width)
     rows = sum(n[1] for _, n in axes)
     counts = [n[1] * -(-n[2] // width) for _, n in axes]
-    size = min(range(4, UNITS + 1, 4),
+    size = min((most // 3, most // 2, most),
                key=lambda k: (sum(-(-c // k) * (k + 2) for c in counts), -k))
     units, steps, phases = [], [], []
     begin_units = begin_steps = begin_rows = 0
@@ -181,10 +191,16 @@ def _tables(shape: Shape, layout: Layout, weight_input: int, width: int, itemsiz
         y = np.arange(high)[:, None]
         x = np.arange(0, across, width)[None, :]
         b = (y * phase[1].advance * layout.row + x).reshape(-1)
-        c = ((begin_rows + y) * pitch + x).reshape(-1)
+        lanes_of = np.minimum(across - x, width) + 0 * y
+        mask = (1 << lanes_of.reshape(-1)) - 1
+        if phase[2].step == 1:
+            c = ((phase[1].start + y * phase[1].step) * shape.result[2] + x).reshape(-1)
+        else:
+            c = ((begin_rows + y) * pitch + x).reshape(-1)
         # Tiles are whole: units that do not exist do the last one again.
         extra = -len(b) % size
-        pairs = np.stack([np.concatenate([v, np.repeat(v[-1:], extra)]) for v in (b, c)], 1)
+        table = np.stack([np.concatenate([v, np.repeat(v[-1:], extra)])
+                          for v in (b * itemsize, c * itemsize, mask)], 1)
         _, number = taps(phase, layout.inside.first, (0, 0, 0), shape.kernel)
         channel = np.arange(shape.inputs)[:, None]
         used = (channel * weight_input + number[None, :]).reshape(-1)
@@ -192,7 +208,7 @@ def _tables(shape: Shape, layout: Layout, weight_input: int, width: int, itemsiz
         phases += [begin_units, begin_steps, len(used), len(b), begin_rows * pitch, high, across,
                    phase[1].start * shape.result[2] + phase[2].start,
                    phase[1].step * shape.result[2], phase[2].step]
-        units.append(_bytes(pairs, itemsize, np.int64))
+        units.append(table.astype(np.int64))
         steps.append(_bytes(np.stack([used, read], 1), itemsize, np.int32))
         begin_units += units[-1].nbytes
         begin_steps += steps[-1].nbytes

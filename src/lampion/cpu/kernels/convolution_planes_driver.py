@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from ..kernel_text import Module
+from ..kernel_text import Module, size_of
 from ..regions import claim, release
 from ..steps import Kernel
 from ..target import Target
 from .convolution_copies import Box
 from .convolution_driver import split
+from .convolution_planes_text import UNIT
 
 # Numbers of a phase: offsets of its units and steps in bytes, steps, units, then what `out` takes:
 # where it begins in the buffer, rows, columns; where in the result, distances of rows, of columns.
@@ -69,6 +70,9 @@ class Slot(IntEnum):
     REST = 63
     WIDTH = 64
     LAST = 65
+    TILE_CHANNELS = 66
+    LAST_TILE = 67
+    BUFFER_CHANNEL = 68
 
 
 def driver(element: str, target: Target) -> Kernel:
@@ -91,7 +95,7 @@ class _Driver:
         self.module = Module(target)
         f = self.f = self.module.function("planes", ["ptr %args", "i64 %begin", "i64 %end"])
         self.s = {slot: f.slot(slot) for slot in Slot
-                  if not Slot.BOX <= slot <= Slot.OUT}
+                  if not Slot.BOX <= slot <= Slot.OUT and slot != Slot.LAST_TILE}
         for slot in (Slot.SOURCE, Slot.OTHER, Slot.RESULT, Slot.SCRATCH, Slot.UNITS, Slot.STEPS,
                      Slot.PHASES):
             self.s[slot] = f.pointer(self.s[slot])
@@ -138,30 +142,43 @@ class _Forward(_Driver):
         place = f.add(f.multiply(image, s[Slot.RESULT_IMAGE]),
                       f.multiply(group, s[Slot.RESULT_GROUP]))
         result = f.at(s[Slot.RESULT], place, element)
-        with f.loop(0, s[Slot.CHANNELS]) as channel:
-            self.channel(
+        with f.loop(0, s[Slot.CHANNELS], s[Slot.TILE_CHANNELS]) as channel:
+            left = f.subtract(s[Slot.CHANNELS], channel)
+            whole = f.compare("sge", left, s[Slot.TILE_CHANNELS])
+            tile = f.select(whole, f.slot(Slot.TILE, "ptr"), f.slot(Slot.LAST_TILE, "ptr"), "ptr")
+            self.phases(
+                str(tile), f.minimum(left, s[Slot.TILE_CHANNELS]),
                 f.at(weight, f.multiply(channel, s[Slot.OTHER_CHANNEL]), element),
                 f.at(result, f.multiply(channel, s[Slot.RESULT_CHANNEL]), element))
 
-    def channel(self, weight: str, result: str) -> None:
-        """Compute a channel of the result, phase by phase."""
+    def phases(self, tile: str, channels, weight: str, result: str) -> None:
+        """Compute some channels of the result, phase by phase."""
         f, s, element = self.f, self.s, self.element
+        size = size_of(element)
         with f.loop(0, s[Slot.PHASE_COUNT]) as phase:
             start = f.multiply(phase, PHASE)
             numbers = [f.load("i64", f.at(s[Slot.PHASES], f.add(start, i), "i64"))
                        for i in range(PHASE)]
             units = f.at(s[Slot.UNITS], numbers[0], "i8")
             steps = f.at(s[Slot.STEPS], numbers[1], "i8")
+            # Neighbours in the result are written at once.
+            direct = f.compare("eq", numbers[9], 1)
+            place = str(f.select(direct, result, self.buffer, "ptr"))
+            apart = f.select(direct, s[Slot.RESULT_CHANNEL], s[Slot.BUFFER_CHANNEL])
             with f.loop(0, numbers[3], s[Slot.TILE_UNITS]) as unit:
-                f.call(f.slot(Slot.TILE, "ptr"), [
-                    f"ptr {weight}", f"ptr {f.at(units, f.multiply(unit, 2), 'i64')}",
-                    f"ptr {self.planes}", f"ptr {steps}", f"i64 {numbers[2]}",
-                    f"ptr {self.buffer}", "i64 0"])
-            f.call(f.slot(Slot.OUT, "ptr"), [
-                f"ptr {f.at(self.buffer, numbers[4], element)}", f"i64 {s[Slot.PITCH]}",
-                f"i64 {numbers[5]}", f"i64 {numbers[6]}",
-                f"ptr {f.at(result, numbers[7], element)}", f"i64 {numbers[8]}",
-                f"i64 {numbers[9]}"])
+                f.call(tile, [
+                    f"ptr {weight}", f"i64 {f.multiply(s[Slot.OTHER_CHANNEL], size)}",
+                    f"ptr {f.at(units, f.multiply(unit, UNIT), 'i64')}", f"ptr {self.planes}",
+                    f"ptr {steps}", f"i64 {numbers[2]}", f"ptr {place}",
+                    f"i64 {f.multiply(apart, size)}"])
+            with f.loop(0, f.select(direct, 0, channels)) as channel:
+                begin = f.add(numbers[4], f.multiply(channel, s[Slot.BUFFER_CHANNEL]))
+                end = f.add(numbers[7], f.multiply(channel, s[Slot.RESULT_CHANNEL]))
+                f.call(f.slot(Slot.OUT, "ptr"), [
+                    f"ptr {f.at(self.buffer, begin, element)}", f"i64 {s[Slot.PITCH]}",
+                    f"i64 {numbers[5]}", f"i64 {numbers[6]}",
+                    f"ptr {f.at(result, end, element)}", f"i64 {numbers[8]}",
+                    f"i64 {numbers[9]}"])
 
 
 class _Weight(_Driver):
