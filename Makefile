@@ -66,6 +66,8 @@ format: $(VENV)/.installed-dev
 bench: $(VENV)/.installed
 	@echo "==> benchmarks/import_time.py"
 	@$(RUN) benchmarks/import_time.py
+	@echo "==> benchmarks/run.py (python benchmarks/run.py --help: single cases, shorter rounds)"
+	@$(RUN) benchmarks/run.py
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis runs
