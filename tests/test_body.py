@@ -23,6 +23,8 @@ def test_the_same_function_gives_equal_bodies():
     assert one == two and hash(one) == hash(two) and len({one, two}) == 1
     other = Type((2, 4), dtypes.float64)
     assert one != trace(function, [other, other])
+    assert one.structure == two.structure
+    assert one.structure != trace(lambda x, y: function(y, x), [PAIR, PAIR]).structure
     assert one != trace(lambda x, y: function(y, x), [PAIR, PAIR])
     assert one != trace(lambda x, y: [registry["tanh"](x) * y + 2, x - y], [PAIR, PAIR])
 

@@ -82,6 +82,16 @@ class Body(Nested):
             and self.results == other.results and self.lines == other.lines)
 
     @property
+    def structure(self) -> tuple:
+        """The whole body in numbers, strings and tuples of them."""
+        return (
+            [_type_structure(t) for t in self.parameters],
+            [(c.dtype.name, c.bits) for c in self.constants],
+            [(line.op.name, line.operands, [(name, _structure(s)) for name, s in line.settings],
+              _type_structure(line.type)) for line in self.lines],
+            self.results)
+
+    @property
     def first_line(self) -> int:
         """The number of the first line's value."""
         return len(self.parameters) + len(self.constants)
@@ -165,6 +175,16 @@ class Body(Nested):
             lines.append(f"  %{place}: {line.type} = {line.op.name}({', '.join(arguments)})")
         lines.append(f"  return {', '.join(f'%{k}' for k in self.results)}")
         return "\n".join(lines)
+
+
+def _type_structure(kind: Type) -> tuple:
+    return kind.shape, kind.dtype.name
+
+
+def _structure(setting: Any) -> Any:
+    if isinstance(setting, Body):
+        return setting.structure
+    return setting.name if isinstance(setting, dtypes.dtype) else setting
 
 
 def trace(function: Callable[..., Sequence[Value]], types: Iterable[Type]) -> Body:
