@@ -52,9 +52,7 @@ def suits(shape: Shape, width: int, itemsize: int) -> bool:
     """
     across = max(phase.members(shape.result[2]) for phase in shape.phases[2])
     layout = _layout(shape, width)
-    if shape.source[0] != 1 or shape.kernel[0] != 1 or shape.result[0] != 1:
-        return False
-    if layout.pitch.channel * shape.inputs * itemsize > MOST_BOX:
+    if shape.rank > 2 or layout.pitch.channel * shape.inputs * itemsize > MOST_BOX:
         return False
     steps = shape.inputs * shape.taps
     reading = 0.5 if shape.outputs == 1 else 0.7 if shape.outputs == 2 else 0.85
