@@ -70,9 +70,9 @@ def cross_entropy(
     if input.shape == target.shape:
         return _against_probabilities(input, target, weight, reduction, label_smoothing)
     _check_labels(function, input, target, ignore_index)
-    log_probability = log_softmax(input, _class_axis(input))
     if label_smoothing == 0:
-        return _likelihood(log_probability, target, weight, ignore_index, reduction)
+        return _likelihood(input, target, weight, ignore_index, reduction, scores=True)
+    log_probability = log_softmax(input, _class_axis(input))
     return _smoothed(log_probability, target, weight, ignore_index, reduction, label_smoothing)
 
 
@@ -114,15 +114,21 @@ def _class_axis(input: Tensor) -> int:
 
 
 def _likelihood(
-    log_probability: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int,
-    reduction: str,
+    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str,
+    scores: bool = False,
 ) -> Tensor:
-    if log_probability.dim() == 1 and target.dim() == 1:
+    """The loss of log-probabilities, or of scores."""
+    dim = _class_axis(input)
+    if input.dim() == 1 and target.dim() == 1:
         target = target.squeeze(0)
     ignored = target == ignore_index
     label = target.masked_fill(ignored, 0)
-    dim = _class_axis(log_probability)
-    loss = -log_probability.gather(dim, label.unsqueeze(dim)).squeeze(dim)
+    chosen = input.gather(dim, label.unsqueeze(dim))
+    if scores and input.numel():
+        # log_softmax, of the label alone: the other classes' results are never stored.
+        largest = input.detach().amax(dim, keepdim=True)
+        chosen = chosen - largest - (input - largest).exp().sum(dim, keepdim=True).log()
+    loss = -chosen.squeeze(dim)
     if weight is None:
         loss = loss.masked_fill(ignored, 0)
         count = (~ignored).sum().to(loss.dtype)
