@@ -9,7 +9,7 @@ beyond the last panel may be written, too.
 
 from __future__ import annotations
 
-from ..kernel_text import Function, Module, size_of
+from ..kernel_text import Function, Module, Whole, size_of
 from ..steps import Kernel
 from ..target import Target
 
@@ -63,37 +63,54 @@ def transpose(f: Function, vector: str, rows: list[str]) -> list[str]:
 
 def _transposed_text(element: str, target: Target) -> str:
     module = Module(target)
-    f = module.function("pack", ARGUMENTS)
     width = target.lanes(size_of(element))
-    vector = f"<{width} x {element}>"
-    final = f.subtract("%n", 1)
+    # Where masks cost nothing, one function does for whole squares, too.
+    free = target.vector_bytes == 64
+    _square(module, "part", element, width, masked=True)
+    if not free:
+        _square(module, "whole", element, width, masked=False)
+    f = module.function("pack", ARGUMENTS)
     with f.loop(0, "%n", width) as column:
-        rows = [f.at("%b", f.multiply(f.minimum(f.add(column, i), final), "%b_column"), element)
-                for i in range(width)]
         # Panels lie one after another; this group of columns is part of one.
         inside = f.value(f"urem i64 {column}, %panel")
-        start = f.add(f.multiply(f.subtract(column, inside), "%k"), inside)
-        place = f.at("%packed", start, element)
+        place = f.at("%packed", f.add(f.multiply(f.subtract(column, inside), "%k"), inside),
+                     element)
+        source = f.at("%b", f.multiply(column, "%b_column"), element)
+        columns = f.subtract("%n", column)
 
-        def square(k, mask, rows=rows, place=place):
-            lines = [f.vector_load(vector, f.at(row, k, element), mask) for row in rows]
-            target_row = f.at(place, f.multiply(k, "%panel"), element)
-            for t, line in enumerate(transpose(f, vector, lines)):
-                f.vector_store(vector, line, f.at(target_row, f.multiply(t, "%panel"), element))
+        def square(name: str, k, source=source, place=place, columns=columns) -> None:
+            to = f.at(place, f.multiply(k, "%panel"), element)
+            f.call(f"@{name}", [f"ptr {f.at(source, k, element)}", "i64 %b_column",
+                                f"i64 {columns}", f"i64 {f.subtract('%k', k)}", f"ptr {to}",
+                                "i64 %panel"])
 
-        if target.vector_bytes == 64:
-            # Masks cost nothing: one text for whole squares and the last one halves compiling.
-            with f.loop(0, "%k", width) as k:
-                square(k, f.lanes_below(width, f.subtract("%k", k)))
-        else:
-            whole = f.value(f"and i64 %k, -{width}")
-            with f.loop(0, whole, width) as k:
-                square(k, None)
-            rest = f.subtract("%k", whole)
-            with f.when(f.compare("sgt", rest, 0)):
-                square(whole, f.lanes_below(width, rest))
+        start: Whole = 0
+        if not free:
+            start = f.value(f"and i64 %k, -{width}")
+            with f.loop(0, start, width) as k:
+                square("whole", k)
+        with f.loop(start, "%k", width) as k:
+            square("part", k)
     f.done()
     return module.text()
+
+
+def _square(module: Module, name: str, element: str, width: int, masked: bool) -> None:
+    """Write the function that turns a square around; lanes beyond k may not be read if masked."""
+    f = module.function(name, ["ptr %from", "i64 %step", "i64 %columns", "i64 %k", "ptr %to",
+                               "i64 %panel"], internal=True)
+    vector = f"<{width} x {element}>"
+    mask = f.lanes_below(width, "%k") if masked else None
+    lines, here, to = [], "%from", "%to"
+    for i in range(width):
+        lines.append(f.vector_load(vector, here, mask))
+        # The last column again in place of those that do not exist.
+        step = f.select(f.compare("slt", i + 1, "%columns"), "%step", 0)
+        here = f.at(here, step, element)
+    for line in transpose(f, vector, lines):
+        f.vector_store(vector, line, to)
+        to = f.at(to, "%panel", element)
+    f.done()
 
 
 def _wide_text(element: str, vectors: int, target: Target) -> str:
