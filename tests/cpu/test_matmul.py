@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import lampion
 from lampion import ir
-from lampion.cpu import steps, target
+from lampion.cpu import pool, steps, target
 from lampion.cpu.kernels import PROVIDERS
 from lampion.cpu.kernels.matmul import matmul_plan
 from lampion.cpu.target import host
@@ -153,6 +153,27 @@ def test_the_same_bits_however_jobs_are_split(sizes, layout):
     check(a, b)
     for split in (1, 2, 5):
         np.testing.assert_array_equal(product(a, b, split=split), whole)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_same_bits_on_several_threads(layout):
+    rng = np.random.default_rng(9)
+    a = drawn(rng, 1, 210, 500, layout[0] == "T")
+    b = drawn(rng, 1, 500, 190, layout[1] == "T")
+    whole, c = product(a, b), np.empty((1, 210, 190), np.float32)
+    plan = matmul_plan(1, 210, 190, 500, strides(a), strides(b), lampion.float32)
+    scratch = np.empty(plan.scratch_bytes + 64, np.uint8)
+    calls = steps.bind(plan, [x.ctypes.data for x in (a, b, c)], scratch.ctypes.data)
+    before = lampion.get_num_threads()
+    lampion.set_num_threads(4)
+    try:
+        for _ in range(50):
+            c[:] = np.nan
+            for call in calls:
+                pool.run(call.address, call.slots.ctypes.data, call.jobs)
+            np.testing.assert_array_equal(c, whole)
+    finally:
+        lampion.set_num_threads(before)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
