@@ -103,8 +103,8 @@ def part_of_expm1(b, x: Vector, halvings: int) -> Vector:
     return b.fma(rest, power, b.sub(power, b.constant(0.5**halvings, x)))
 
 
-def quarter_of_exp(b, x: Vector) -> Vector:
-    """e^x / 4 where that is no denormal."""
+def part_of_exp(b, x: Vector, halvings: int) -> Vector:
+    """e^x / 2^halvings where that is neither denormal nor too large."""
     rest, _, bits = _split(b, x)
-    power = ins.power_of_two(b, bits, x.dtype, -2)
+    power = ins.power_of_two(b, bits, x.dtype, -halvings)
     return b.fma(rest, power, power)

@@ -7,7 +7,7 @@ import math
 from ...dtypes import float32, float64
 from ..elements import Vector
 from . import instructions as ins
-from .exponential import CONSTANTS, part_of_expm1, quarter_of_exp
+from .exponential import CONSTANTS, part_of_exp, part_of_expm1
 from .logarithm import log1p
 
 # From here on tanh is 1.
@@ -27,7 +27,7 @@ def sinh(b, x: Vector) -> Vector:
 
 def cosh(b, x: Vector) -> Vector:
     a = b.minimum(b.abs(x), b.constant(CONSTANTS[x.dtype].sinh_high, x))
-    quarter = quarter_of_exp(b, a)
+    quarter = part_of_exp(b, a, 2)
     return b.add(b.add(quarter, quarter), b.div(b.constant(0.125, x), quarter))
 
 
