@@ -21,7 +21,7 @@ from . import numbers, positions, walk
 from .copies import copy_step, in_place, itemsize, place, whole_copy
 from .rounding import round_step, scratch_bytes, widen_step
 
-ROW_BLOCK = 512  # bytes of a row that belong to one job where rows are written
+ROW_BLOCK = 128  # bytes of a row that belong to one job where rows are written
 
 
 def checked_index(
