@@ -26,6 +26,7 @@ from . import (
     random_bits,
     sort,
     topk,
+    windows,
 )
 
 Provider = Callable[[tuple[Operand, ...], Type, Mapping[str, Any], Target], Plan | None]
@@ -59,4 +60,5 @@ PROVIDERS: dict[str, Provider] = {
     "sort": sort.argsort,
     "take": indexing.take,
     "topk": topk.topk,
+    "windows_add": windows.windows_add,
 }

@@ -30,7 +30,7 @@ class Piece(NamedTuple):
     """A copy: where to and where from, the shape, and strides in elements."""
 
     to: Place
-    source: Place
+    source: steps.Slot
     shape: Shape
     to_strides: Shape
     source_strides: Shape
