@@ -39,25 +39,31 @@ class Results(NamedTuple):
     fault: bool
 
 
+def loop_of(calls: list[Call], types: tuple[dtypes.dtype, ...], lengths: list[int]) -> Loop:
+    """Return a loop that does all calls; a call may also use results of those before it.
+
+    Args:
+        lengths: of the arrays: as many elements as the first has, or one that stands for all.
+    """
+    size, count = lengths[0], len(types)
+    made: list[dtypes.dtype] = []
+    for call in calls:
+        made.append(call.value((*types, *made), size).dtype)
+    body = [*(Load(k, t, 0, (int(lengths[k] == size),)) for k, t in enumerate(types)),
+            *(Compute(registry[c.name], c.operands, c.settings, t) for c, t in zip(calls, made)),
+            *(Store(count + k, count + k, 0, (1,)) for k in range(len(calls)))]
+    return Loop((), (size,), (Phase(tuple(body)),),
+                tuple(Type((size,), t) for t in (*types, *made)), len(calls))
+
+
 def run(
     calls: list[Call], arrays: list[np.ndarray], types: tuple[dtypes.dtype, ...],
     target: Target | None = None,
 ) -> Results:
-    """Do all calls in one loop; a call may also use results of those before it.
-
-    Arrays are as long as the first one, or have one element that stands for all.
-    """
-    size, count = arrays[0].size, len(arrays)
-    made: list[dtypes.dtype] = []
-    for call in calls:
-        made.append(call.value((*types, *made), size).dtype)
-    body = [*(Load(k, t, 0, (int(arrays[k].size == size),)) for k, t in enumerate(types)),
-            *(Compute(registry[c.name], c.operands, c.settings, t) for c, t in zip(calls, made)),
-            *(Store(count + k, count + k, 0, (1,)) for k in range(len(calls)))]
-    loop = Loop((), (size,), (Phase(tuple(body)),),
-                tuple(Type((size,), t) for t in (*types, *made)), len(calls))
+    """Do all calls in one loop."""
+    loop = loop_of(calls, types, [a.size for a in arrays])
     given = [np.ascontiguousarray(a) for a in arrays]
-    results = [np.empty(size, t.array) for t in made]
+    results = [np.empty(t.shape, t.dtype.array) for t in loop.buffers[len(arrays):]]
     fault = np.zeros(1, np.int64)
     plan = native.plan_loop(loop, target)
     assert plan is not None

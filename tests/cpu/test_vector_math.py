@@ -8,10 +8,10 @@ import re
 
 import numpy as np
 import pytest
-from native_elementwise import DTYPES, Call, computed, run
+from native_elementwise import DTYPES, Call, computed, loop_of, run
 
 from lampion import ops
-from lampion.cpu import target, vector_math
+from lampion.cpu import native, target, vector_math
 from lampion.errors import ArgumentError
 from lampion.ops import special
 
@@ -251,3 +251,21 @@ def test_results_do_not_depend_on_the_vector(name, dtype):
     types = tuple(DTYPES[a.dtype] for a in arrays)
     calls = [Call(name, tuple(range(len(x)))), Call("neg", (len(x),))]
     np.testing.assert_array_equal(run(calls, arrays, types).arrays[0], whole)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_other_processors_have_code_too(dtype, monkeypatch):
+    # Not run here, but NEON must be able to do all that the text asks for.
+    binding = pytest.importorskip("llvmlite.binding")
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    machine = binding.Target.from_triple("aarch64-unknown-linux-gnu").create_target_machine()
+    types = (DTYPES[np.dtype(dtype)],) * 2
+    for name in TABLE:
+        loop = loop_of([Call(name, (0, 1) if name in TWO else (0,))], types, [64, 64])
+        plan = native.plan_loop(loop, target.Target("generic", "", 16, 32))
+        module = binding.parse_assembly(plan.steps[0].kernel.make_ir())
+        module.triple = machine.triple
+        module.verify()
+        assert "fmla" in machine.emit_assembly(module), name
