@@ -173,15 +173,19 @@ def test_two_edges(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("exponent", [-1, 0, 0.5, 1, 2, 3, 4, math.nan])
+@pytest.mark.parametrize("exponent", [-2, -1, -0.5, 0, 0.5, 1, 2, 3, 4, math.nan])
 def test_one_exponent_for_all(exponent, dtype):
     x = inputs("pow", dtype)
     wanted = exact("pow", x, np.full(x.shape, exponent, dtype))
     for instructions in targets():
         found = computed("pow", x, np.array([exponent], dtype), target=target.named(instructions))
-        # A cube is two products.
-        allowed = 1.5 if exponent == 3 else TABLE["pow"][FLOATS.index(dtype)]
-        assert ulps(found, wanted).max() <= allowed, instructions
+        # A cube is two products, an inverse root two operations.
+        allowed = 1.5 if exponent in (3, -0.5) else TABLE["pow"][FLOATS.index(dtype)]
+        error = ulps(found, wanted)
+        worst = int(np.argmax(error))
+        assert error[worst] <= allowed, (instructions, x[worst], found[worst], wanted[worst])
+        zero = (found == 0) & (wanted == 0)
+        assert (np.signbit(found) == np.signbit(wanted))[zero].all(), instructions
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

@@ -36,11 +36,24 @@ def pow(b, x: Vector, y: Vector) -> Vector:
 
 
 def _of_one_exponent(b, x: Vector, y: Vector) -> Vector:
-    """The same power of all numbers: squares and cubes are products, as in PyTorch."""
+    """The same power of all numbers: squares, cubes and roots do without logarithms."""
     square = b.mul(x, x)
-    two, three = (b.eq(y, b.constant(n, y)) for n in (2, 3))
+    one, two, three = (b.eq(y, b.constant(n, y)) for n in (1, 2, 3))
     found = b.where(three, b.mul(square, x), b.where(two, square, x))
-    simple = b.bit_or(b.eq(y, b.constant(1, y)), b.bit_or(two, three))
+    simple = b.bit_or(one, b.bit_or(two, three))
+    return ins.unless(b, b.bit_not(simple), found, lambda: _of_one_root(b, x, y))
+
+
+def _of_one_root(b, x: Vector, y: Vector) -> Vector:
+    """sqrt(x), 1 / sqrt(x) or 1 / x, else any power."""
+    root, inverse_root, inverse = (b.eq(y, b.constant(n, y)) for n in (0.5, -0.5, -1))
+    endless = b.constant(math.inf, x)
+    # The power of -inf is that of inf, and that of -0 is that of 0.
+    found = b.sqrt(b.add(x, b.constant(0, x)))
+    found = b.where(b.eq(x, b.neg(endless)), endless, found)
+    found = b.where(inverse, x, found)
+    found = b.where(root, found, b.div(b.constant(1, x), found))
+    simple = b.bit_or(root, b.bit_or(inverse_root, inverse))
     return ins.unless(b, b.bit_not(simple), found, lambda: _pow(b, x, b.widened(y, x.width)))
 
 
