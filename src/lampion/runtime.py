@@ -158,12 +158,12 @@ def frozen(setting: Any) -> Any:
 
 
 def worth_compiling(graph: Graph) -> bool:
-    """Return whether a graph has a contraction, many values, or much arithmetic."""
+    """Return whether a graph has a contraction, a loop, many values, or much arithmetic."""
     if len(graph.values) >= MANY:
         return True
     total = 0
     for value in graph.values:
-        if value.op.lower.get("kernel", "").startswith(("matmul", "convolution")):
+        if value.op.lower.get("kernel", "").startswith(("matmul", "convolution", "scan")):
             return True
         total += math.prod(value.shape)
     return total >= HEAVY

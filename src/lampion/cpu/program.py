@@ -25,7 +25,8 @@ from .linked import Linked
 from .nest import is_flat
 from .places import Meaning, Native, Place, Reader, Step, made_by, places_of
 from .schedule import schedule
-from .steps import Operand
+from .steps import Operand, Plan
+from .time_loop import plan_scan
 
 COPIED = ("reshape", "permute", "expand", "slice", "flip", "windows")
 
@@ -140,13 +141,13 @@ class Planned:
         accesses = [self._fusion.access(v) for v in value.inputs]
         operands = tuple(Operand(v.dtype, v.shape, a.offset, a.strides)
                          for v, a in zip(value.inputs, accesses, strict=True))
-        plan = native.plan_value(value, operands)
+        plan = _plan_value(value, operands)
         places = [self.place(a.source) for a in accesses]
         if plan is None:
             straight = tuple(o._replace(offset=0, strides=strides.contiguous(o.shape))
                              for o in operands)
             if straight != operands:
-                plan = native.plan_value(value, straight)
+                plan = _plan_value(value, straight)
                 if plan is not None:
                     places = [self._straight(v, a) for v, a in zip(
                         value.inputs, accesses, strict=True)]
@@ -214,6 +215,13 @@ class Planned:
                     step.places.index(old), step.places.index(new)) in step.aligned):
                 found[output] = source
         return found
+
+
+def _plan_value(value: Value, operands: tuple[Operand, ...]) -> Plan | None:
+    """Plan an op with a kernel of its own; a scan's is the program of its body."""
+    if value.op.name == "scan":
+        return plan_scan(value, operands, Planned)
+    return native.plan_value(value, operands)
 
 
 def _aligned(loop: Loop) -> frozenset[tuple[int, int]]:

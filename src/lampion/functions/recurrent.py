@@ -135,9 +135,10 @@ def _lstm_step(states: Sequence[Value], x: Value, weight: Value,
                projection: Value | None = None) -> list[Value]:
     """c' = f c + i g, h' = o tanh(c'), with the four gates of x + W h in the order i, f, g, o."""
     h, c = states
-    z = x + _product(h, weight)
-    i, f, o = (registry["sigmoid"](_columns(z, k, 4)) for k in (0, 1, 3))
-    g = registry["tanh"](_columns(z, 2, 4))
+    w = _product(h, weight)
+    i, f, g, o = (_columns(x, k, 4) + _columns(w, k, 4) for k in range(4))
+    i, f, o = (registry["sigmoid"](gate) for gate in (i, f, o))
+    g = registry["tanh"](g)
     c = f * c + i * g
     h = o * registry["tanh"](c)
     return [h if projection is None else _product(h, projection), c]
