@@ -38,7 +38,7 @@ def lay(array: np.ndarray, layout: str) -> tuple[Memory, int, tuple[int, ...]]:
 
     Args:
         layout: "plain"; "turned" (axes in reverse order); "spread" (every other element, behind
-            an offset).
+            an offset); "flipped" (from the last element to the first).
     """
     if layout == "plain" or not array.ndim:
         memory = Memory(array.size, array.dtype)
@@ -48,6 +48,10 @@ def lay(array: np.ndarray, layout: str) -> tuple[Memory, int, tuple[int, ...]]:
         memory = Memory(array.size, array.dtype)
         memory.elements[:] = array.T.reshape(-1)
         return memory, 0, tuple(reversed(contiguous(array.shape[::-1])))
+    if layout == "flipped":
+        memory = Memory(array.size, array.dtype)
+        memory.elements[:] = array.reshape(-1)[::-1]
+        return memory, max(array.size - 1, 0), tuple(-s for s in contiguous(array.shape))
     memory = Memory(2 * array.size + 3, array.dtype)
     memory.elements[:] = 0
     memory.elements[3::2] = array.reshape(-1)

@@ -20,7 +20,7 @@ ALL = (dtypes.bool_, *INTEGERS, *FLOATS)
 # Without the processor's help there is no arithmetic on float16.
 FLOATS = tuple(d for d in FLOATS if supported(d, host()))
 NUMBERS = (*INTEGERS, *FLOATS)
-LAYOUTS = ("plain", "turned", "spread")
+LAYOUTS = ("plain", "turned", "spread", "flipped")
 quick = settings(max_examples=60, deadline=None)
 
 

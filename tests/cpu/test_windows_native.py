@@ -16,7 +16,7 @@ ALL = tuple(d for d in (*INTEGERS, *FLOATS) if supported(d, host()))
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=3), st.data(), st.sampled_from(ALL),
-       st.sampled_from(["plain", "turned", "spread"]), st.integers(1, 3))
+       st.sampled_from(["plain", "turned", "spread", "flipped"]), st.integers(1, 3))
 def test_windows_added_back(shape, data, dtype, layout, parts):
     axis = data.draw(st.integers(0, len(shape) - 1))
     shape[axis] = max(shape[axis], 1)
