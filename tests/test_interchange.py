@@ -1,6 +1,7 @@
 """To and from other libraries and files: NumPy, DLPack, pickle, copies."""
 
 import copy
+import importlib
 import pickle
 
 import numpy as np
@@ -174,6 +175,15 @@ class TestDLPack:
 
     def test_device(self, torch):
         assert torch.ones(1).__dlpack_device__() == (1, 0)
+
+
+def test_dlpack_capsules_share_memory(torch):
+    dlpack = importlib.import_module(f"{torch.__name__}.utils.dlpack")
+    x = torch.zeros(2)
+    y = dlpack.from_dlpack(dlpack.to_dlpack(x))
+    x[0] = 5
+    y[1] = 7
+    assert x.tolist() == y.tolist() == [5.0, 7.0]
 
 
 def test_dlpack_between_lampion_and_pytorch():

@@ -118,6 +118,7 @@ class Tensor(TensorBase):
     """
 
     __array_priority__ = 1000
+    __module__ = "lampion"  # where programs find it: type(x) prints <class 'lampion.Tensor'>
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = _legacy(args, kwargs, dtypes.get_default_dtype())

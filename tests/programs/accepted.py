@@ -74,7 +74,8 @@ ACCEPTED: tuple[Accepted, ...] = (
         "Positions that are still pending are checked when they are computed, not at the line "
         "that uses them.",
         lambda d: d.what.startswith("only torch raises") and (
-            "out of range" in d.message or "out of bounds" in d.message)),
+            "out of range" in d.message or "out of bounds" in d.message
+            or "out of DATA bounds" in d.message or "axis dim should be positive" in d.message)),
     Accepted(
         "positions on an empty axis",
         "PyTorch does not look at positions when there is nothing to write there.",

@@ -233,9 +233,22 @@ def from_numpy(array: np.ndarray) -> Any:
     return made
 
 
+class _Capsule:
+    """A DLPack capsule as an object that hands it out once."""
+
+    def __init__(self, capsule: Any):
+        self.capsule = capsule
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+
 def from_dlpack(source: Any) -> Any:
-    """A tensor from any array that speaks DLPack, sharing its memory where possible."""
-    array = np.from_dlpack(source)
+    """A tensor from any array that speaks DLPack, or its capsule; memory is shared if possible."""
+    array = np.from_dlpack(source if hasattr(source, "__dlpack__") else _Capsule(source))
     return from_numpy(array) if array.flags.writeable else tensor(array)
 
 

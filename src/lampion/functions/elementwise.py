@@ -812,7 +812,9 @@ def zero_(input: TensorBase) -> Any:
 def copy_(input: TensorBase, other: Any, non_blocking: bool = False) -> Any:
     """Copy other's elements into input, with broadcast and cast, in place."""
     other = as_operand("copy_", other)
-    same = isinstance(other, TensorBase) and input._sees_the_same_as(other)
+    # Elements copied to their own places stay as they are, but a gradient path may come with them.
+    same = other is input or (isinstance(other, TensorBase) and not other._tracked
+                              and input._sees_the_same_as(other))
     input._check_writable("copy_", same_everywhere=same)
     if same:
         input._storage.version.count += 1

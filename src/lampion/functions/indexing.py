@@ -128,7 +128,7 @@ def _advanced(x: TensorBase, places: list) -> dict[int, Any]:
                     f"shape of the indexed tensor {list(x._shape)} at index {axis + at}")
             for k, positions in enumerate(np.nonzero(np.atleast_1d(index._read()))):
                 found[axis + k] = base.wrap(ir.leaf(positions.astype(np.int64), dtypes.int64))
-        elif index._dtype not in INDEX_TYPES:
+        elif index._dtype not in (dtypes.int64, dtypes.int32):
             raise IndexRangeError(
                 "tensors used as indices must be long, int, byte or bool tensors, not "
                 f"{index._dtype.name}", why="a position is a whole number", fix="x[index.long()]")
@@ -310,7 +310,7 @@ def index_put_places(view: TensorBase, places: list, update: Any, accumulate: bo
     if lead > 0 and all(n == 1 for n in value.shape[:lead]):
         value = registry["reshape"](value, shape=value.shape[lead:])
     _check_fits_place(value.shape, target)
-    if math.prod(target) or update is view:
+    if 0 not in view._shape:
         view._check_apart([update, *(index for _, index in places)], "index_put_", whole=True)
     value = ir.expand(value, target)
     rows = registry["permute"](value, order=ops.movement.inverse(plan.back))

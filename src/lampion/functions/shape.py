@@ -170,8 +170,8 @@ def unflatten(input: TensorBase, dim: int, sizes: Any) -> Any:
 
 
 def ravel(input: TensorBase) -> Any:
-    """All elements along one axis."""
-    return reshape(input, -1)
+    """All elements along one axis: a view if they lie in row-major order, else a copy."""
+    return reshape(contiguous(input), -1)
 
 
 def _squeeze_step(input: TensorBase, keep: Sequence[bool]):

@@ -1,5 +1,5 @@
 """Helpers under the names that PyTorch programs use."""
 
-from lampion.utils import data
+from lampion.utils import data, dlpack
 
-__all__ = ["data"]
+__all__ = ["data", "dlpack"]
