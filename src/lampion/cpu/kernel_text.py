@@ -196,14 +196,6 @@ class Function:
         """Return a whole number as a pointer."""
         return self.value(f"inttoptr i64 {address} to ptr")
 
-    def hide(self, pointer: str) -> str:
-        """Return the same address in a way that LLVM cannot look through."""
-        return self.value(f'call ptr asm "", "=r,0"(ptr {pointer})')
-
-    def fence(self) -> None:
-        """Keep LLVM from moving reads and writes across this place; no instruction is made."""
-        self.do('call void asm sideeffect "", "~{memory}"()')
-
     def exists(self, pointer: str) -> Bit:
         """Return whether a pointer is not null."""
         return self.value(f"icmp ne ptr {pointer}, null")

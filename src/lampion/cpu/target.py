@@ -13,6 +13,7 @@ import functools
 import importlib
 import os
 import platform
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ArgumentError, MissingExtraError
@@ -22,6 +23,7 @@ X86 = ("x86_64", "amd64")
 # of each instruction set.
 AVX512 = ("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma")
 AVX2 = ("avx2", "fma", "f16c", "bmi2")
+USUAL_CACHE = 1 << 20  # bytes
 
 
 class Target(NamedTuple):
@@ -97,6 +99,18 @@ def named(name: str) -> Target:
         why="known are host, generic, and on x86 avx2 and avx512 where the processor has them",
         fix="unset LAMPION_CPU, or LAMPION_CPU=generic",
     )
+
+
+@functools.cache
+def second_level_cache() -> int:
+    """Return the bytes of a core's second-level cache; a common size where the system is silent."""
+    place = Path("/sys/devices/system/cpu/cpu0/cache/index2")
+    try:
+        size = (place / "size").read_text().strip()
+        known = (place / "level").read_text().strip() == "2"
+        return int(size.removesuffix("K")) * 1024 if known else USUAL_CACHE
+    except (OSError, ValueError):
+        return USUAL_CACHE
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from .. import regions, steps
 from ..kernel_text import size_of
 from ..steps import SCRATCH, Kernel, Place, Plan, Step
-from ..target import Target
+from ..target import Target, second_level_cache
 from .matmul_dots import Dot
 from .matmul_driver import Slot, driver
 from .matmul_pack import MARGIN, pack_any, pack_rows, pack_transposed, pack_wide
@@ -16,7 +16,6 @@ from .matmul_rows import row_kernel
 from .matmul_tiles import Tile
 
 Strides = tuple[int, int, int, int]
-CACHE = 640 * 1024  # bytes of B that tiles read again and again from the second-level cache
 NEAR = 96 * 1024  # B of at most so many bytes is read where it lies, wherever it lies
 FAR = 4 << 20  # B of more bytes comes from memory
 DEPTH = 384  # of a block of k
@@ -25,7 +24,7 @@ FIRST = 24 * 1024  # bytes of B that stay in the first-level cache
 ROWS = 96  # rows of A that are copied at a time
 JOBS = 16  # how many jobs a large product should at least have
 WORK = 250_000  # multiplications that make a job worth starting on a thread
-STORE = 16  # a number of the result costs as much as so many multiplications
+STORE = 4  # a number of the result costs as much as so many multiplications
 DOT_ROWS = 32  # products of more rows copy a transposed B
 TRANSPOSED = 4  # cost of copying a number of a transposed B, in sixteenths of a vector's step
 
@@ -116,7 +115,10 @@ class _Planner:
         """Return the plan that copies A or B in blocks."""
         p = self.p
         depth = max(1, -(-p.k // max(1, -(-p.k // DEPTH))))
-        most = max(self.columns, CACHE // (depth * self.itemsize) // self.columns * self.columns)
+        # Tiles read a block of B again and again from the second-level cache; A needs room, too.
+        # How wide blocks are is never seen in the numbers, only how deep they are.
+        most = max(1, second_level_cache() * 5 // 8 // (depth * self.itemsize) // self.columns)
+        most *= self.columns
         down, across = self.job_shape(even(p.m, 480, self.rows), even(p.n, most, self.columns))
         copies_b = self.transposed or large_b
         merge = max(1, most // across)
