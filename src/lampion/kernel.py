@@ -126,9 +126,11 @@ class Loop(NamedTuple):
 
         def fits(source: int, target: int) -> bool:
             begin = writes[target][0][0]
-            places = {(s.offset, s.strides) for _, s in reads[source] + writes[target]}
-            return (self.buffers[source] == self.buffers[target] and len(places) == 1
-                    and all(place < begin for place, _ in reads[source]))
+            places = {(s.offset, s.strides) for _, s in reads[source]}
+            places |= {(s.offset, s.strides) for _, s in writes[target]}
+            old, new = self.buffers[source], self.buffers[target]
+            return (old.dtype is new.dtype and math.prod(old.shape) == math.prod(new.shape)
+                    and len(places) == 1 and all(place < begin for place, _ in reads[source]))
 
         return [(source, target) for source in range(first) if source in reads
                 for target in range(first, len(self.buffers))

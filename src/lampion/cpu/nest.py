@@ -21,6 +21,7 @@ from ..kernel import Compute, Load, Loop, Phase, Reduce, Statement, Store
 from .steps import Place
 
 PIECE = 16384  # elements of a row that one job of an elementwise loop does
+TILE = 128  # the same where elements do not lie side by side: their lines stay in the cache
 GATHER = 8  # what a vector of elements that do not lie side by side costs, in instructions
 FOLD = 8  # what combining the elements of a vector costs
 
@@ -178,17 +179,23 @@ def _flat(loop: Loop, lanes: int) -> Nest:
 def _cut(loop: Loop) -> Nest:
     """Cut long rows into pieces; a loop without outer axes always gets one, for a single form."""
     (length,) = loop.inner
-    if loop.outer and length < 2 * PIECE:
+    first = len(loop.outer)
+    # Elements that do not lie side by side share cache lines with the next rows: do those soon.
+    spread = first > 0 and any(s.strides[first] not in (0, 1) for s in accesses(loop))
+    piece = TILE if spread else PIECE
+    if first and length < 2 * piece:
         return Nest(loop, False)
+    place = 0 if spread else first
 
     def change(s: Statement) -> Statement:
         if isinstance(s, (Load, Store)):
-            return s._replace(strides=(*s.strides[:-1], s.strides[-1] * PIECE, s.strides[-1]))
+            outer, step = s.strides[:first], s.strides[first]
+            return s._replace(strides=(*outer[:place], step * piece, *outer[place:], step))
         return s
 
-    cut = loop._replace(outer=(*loop.outer, -(-length // PIECE)), inner=(PIECE,),
-                        phases=mapped(loop, change))
-    return Nest(cut, False, Clip(len(loop.outer), 0, length))
+    outer = (*loop.outer[:place], -(-length // piece), *loop.outer[place:])
+    cut = loop._replace(outer=outer, inner=(piece,), phases=mapped(loop, change))
+    return Nest(cut, False, Clip(place, 0, length))
 
 
 # --- lanes -------------------------------------------------------------------------------------

@@ -22,7 +22,6 @@ from ..passes.lower import lower
 from ..passes.simplify import simplify
 from . import arithmetic, native
 from .linked import Linked
-from .nest import is_flat
 from .places import Meaning, Native, Place, Reader, Step, made_by, places_of
 from .schedule import schedule
 from .steps import Operand, Plan
@@ -114,7 +113,8 @@ class Planned:
                 self._emit_meaning(member)
             return
         places = tuple(self.place(v) for v in (*lowered.inputs, *lowered.outputs))
-        self.steps.append(Native(plan, places, len(lowered.outputs), _aligned(lowered.loop),
+        self.steps.append(Native(plan, places, len(lowered.outputs),
+                                 frozenset(lowered.loop.in_place()),
                                  lowered.loop, operations=arithmetic.of_loop(lowered.loop)))
 
     def _emit_copy(self, value: Value) -> None:
@@ -222,22 +222,6 @@ def _plan_value(value: Value, operands: tuple[Operand, ...]) -> Plan | None:
     if value.op.name == "scan":
         return plan_scan(value, operands, Planned)
     return native.plan_value(value, operands)
-
-
-def _aligned(loop: Loop) -> frozenset[tuple[int, int]]:
-    """Return the pairs of buffers where each element is read just before it is written.
-
-    Only loops whose elements stand for themselves have any: others come back to a row.
-    """
-    if not is_flat(loop):
-        return frozenset()
-    reads: dict[int, set[tuple]] = {}
-    for statement in loop.phases[0].inner:
-        if isinstance(statement, Load):
-            reads.setdefault(statement.buffer, set()).add((statement.offset, statement.strides))
-    return frozenset(
-        (buffer, store.buffer) for store in loop.phases[0].inner if isinstance(store, Store)
-        for buffer, places in reads.items() if places == {(store.offset, store.strides)})
 
 
 def _apart(outputs: list[Value]) -> list[Value]:
