@@ -6,6 +6,7 @@ The names are PyTorch's. Start with `tensor`, `nn`, `optim`, `utils.data`, `auto
 """
 
 import math as _math
+from os import environ as _environ
 
 # The order matters: each module here imports only modules above it (docs/design.md, "Rooms").
 from . import dtypes, errors, ir, ops
@@ -103,6 +104,7 @@ from .switches import (
 from .threads import (
     get_num_interop_threads, get_num_threads, set_num_interop_threads, set_num_threads,
 )
+from .replay.recorded import explain_recompiles, set_replay
 from .serialization import load, save
 from .show import show
 from .variable import Variable as _Variable
@@ -121,3 +123,6 @@ HalfTensor, BFloat16Tensor = typed("HalfTensor", float16), typed("BFloat16Tensor
 LongTensor, IntTensor = typed("LongTensor", int64), typed("IntTensor", int32)
 ShortTensor, CharTensor = typed("ShortTensor", int16), typed("CharTensor", int8)
 ByteTensor, BoolTensor = typed("ByteTensor", uint8), typed("BoolTensor", bool)
+
+# The thread that imports lampion is the one whose calls are followed.
+set_replay(_environ.get("LAMPION_REPLAY", "1") != "0")

@@ -14,6 +14,7 @@ but each keeps its own gradient path.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -47,11 +48,13 @@ class Storage:
         rooted: where a view of this storage is a leaf: the value its path joins the storage's
             in, and the leaf itself; else None.
         earlier: what it held since values were last computed, oldest first; None for nothing.
+        deferred: what follows the calls of this thread, while a replayed write is not done yet;
+            then `value` is not there. None as a rule.
     """
 
     __slots__ = (
         "value", "version", "peers", "shared", "inference", "rooted", "earlier", "retained",
-        "__weakref__")
+        "deferred", "__weakref__")
 
     def __init__(self, value: Value, version: VersionCounter | None = None):
         if value.holder is not None:
@@ -63,8 +66,16 @@ class Storage:
         self.rooted: tuple[Value, Value] | None = None
         self.earlier: list[Value] | None = None
         self.retained: Any = None
+        self.deferred: Any = None
         self.value = value
         trace.hold(self)
+
+    def __getattr__(self, name: str) -> Any:
+        # Python asks here for a slot that is empty: the value, while a replayed write is due.
+        if name == "value":
+            self.deferred.materialise()
+            return self.value
+        raise AttributeError(name)
 
     def read(self) -> Value:
         """Return the value, freshly read where NumPy shares the memory."""
@@ -104,6 +115,11 @@ class Storage:
         self._bind(copied)
 
     def _bind(self, value: Value) -> None:
+        noting = mode.noting
+        if noting is not None:
+            noting.binds.append(self)
+        else:
+            unrecorded()
         shared = self.shared
         if shared is not None and shared.alive():
             shared.array[...] = trace.read(value)
@@ -229,13 +245,18 @@ class TensorBase:
     """What every tensor has inside; `lampion.Tensor` adds the methods people call."""
 
     __slots__ = (
-        "_storage", "_steps", "_cached", "_shape", "_strides", "_offset", "_is_view",
+        "_promise", "_storage", "_steps", "_cached", "_shape", "_strides", "_offset", "_is_view",
         "_gradient", "_retain", "_one_of_many", "__weakref__",
     )
 
-    if TYPE_CHECKING:  # the methods that Tensor adds
-
-        def __getattr__(self, name: str) -> Any: ...
+    def __getattr__(self, name: str) -> Any:
+        # Python asks here for what is nowhere else: the storage of a tensor that replay handed
+        # out is made when somebody looks at it.
+        if name == "_storage" and self._promise is not None:
+            self._promise.keep(self)
+            return self._storage
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'",
+                             name=name, obj=self)
 
     _storage: Storage
     _steps: tuple[Step, ...]
@@ -243,6 +264,7 @@ class TensorBase:
     _strides: tuple[int, ...]
 
     def _set_up(self, storage: Storage, steps, shape, strides_, offset, is_view=False) -> None:
+        self._promise: Any = None
         self._storage = storage
         self._steps = steps
         self._cached: tuple[Value, Value] | None = None
@@ -285,6 +307,10 @@ class TensorBase:
 
     def _read(self) -> np.ndarray:
         """The array of this tensor, which nobody may write to: a named moment of execution."""
+        if mode.noting is not None:
+            mode.noting.refuse("it reads numbers")
+        if self._promise is not None:
+            return self._promise.read(self)
         base = self._storage.read()
         if self._steps and base.data is not None:
             # A view of computed memory needs no program.
@@ -295,15 +321,19 @@ class TensorBase:
         value = self._value
         if value.volatile and value.data is None:
             trace.runtime.evaluate([value])
+        if value.data is None and mode.run is not None:
+            mode.run.flush(self, value)
         return trace.read(value)
 
     @property
     def _dtype(self) -> dtypes.dtype:
-        return self._storage.value.dtype
+        promise = self._promise
+        return self._storage.value.dtype if promise is None else promise.made.dtype
 
     @property
     def _tracked(self) -> bool:
-        return self._storage.value.tracked
+        promise = self._promise
+        return self._storage.value.tracked if promise is None else promise.tracked
 
     def _contiguous(self) -> bool:
         return strides.is_contiguous(self._shape, self._strides)
@@ -427,6 +457,33 @@ def _refuse_overlap(what: str) -> NoReturn:
         fix="x.add_(y.clone()), for instance")
 
 
+def unrecorded() -> None:
+    """Say that tensors are about to change in a way that the record of calls does not know."""
+    if mode.run is not None:
+        mode.run.lose("a change outside the recorded functions")
+
+
+def check_known_value(value: Value, check: Callable[[np.ndarray], None]) -> None:
+    """Check numbers that are already computed; numbers that are pending are not checked.
+
+    A check of values must never force the pending computation, or each loss would split the
+    training step in two.
+
+    Args:
+        check: raises where the numbers are wrong. It must not use them otherwise: the same call
+            with other numbers only runs the check again.
+    """
+    if value.data is not None:
+        check(value.data)
+        if mode.noting is not None:
+            mode.noting.checks.append((value.data, check))
+
+
+def check_known(tensor: TensorBase, check: Callable[[np.ndarray], None]) -> None:
+    """Do what `check_known_value` does, for a tensor."""
+    check_known_value(tensor._value, check)
+
+
 TensorType: type[TensorBase] = TensorBase  # set to lampion.Tensor by tensor.py
 
 
@@ -471,7 +528,20 @@ def make_view(base: TensorBase, steps: tuple[Step, ...], shape, strides_, offset
         for step in steps:
             value = _apply_step(value, step)
         tensor._cached = (storage.read(), value)
+    else:
+        _carry_window(base, steps, tensor)
     return tensor
+
+
+def _carry_window(base: TensorBase, steps: tuple[Step, ...], view: TensorBase) -> None:
+    """Let a view of elements that were picked out beforehand go on from these."""
+    cached = base._cached
+    if base._steps and cached is not None and cached[0] is base._storage.value and (
+            cached[1].op is None and cached[1].data is not None):
+        value = cached[1]
+        for step in steps:
+            value = _apply_step(value, step)
+        view._cached = (cached[0], value)
 
 
 def detached(storage: Storage, own_version: bool = False) -> Storage:

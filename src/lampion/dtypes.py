@@ -15,6 +15,7 @@ bfloat16 has no NumPy type: its arrays are float32 arrays rounded after every op
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,7 @@ def from_numpy(array: np.dtype) -> dtype:
 
 
 _default = float32
+on_default_change: list[Callable[[], None]] = []  # called when another default is set
 
 
 def get_default_dtype() -> dtype:
@@ -120,7 +122,10 @@ def set_default_dtype(d: dtype) -> None:
             why="only floating-point types are supported as the default type",
             fix="lampion.set_default_dtype(lampion.float32)",
         )
-    _default = d
+    if d is not _default:
+        _default = d
+        for listener in on_default_change:
+            listener()
 
 
 # Python's own types stand for the widest of their category, as in `x.to(float)`.

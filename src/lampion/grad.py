@@ -86,6 +86,8 @@ def backpropagate(
             v.tracked and origin(v).order in path for v in value.inputs)
         arrived = g
         for hook in value.hooks or ():
+            if mode.noting is not None:
+                mode.noting.refuse("a hook runs")
             g = hook(g)
         if targets is not None and value.order in targets:
             # As in PyTorch, what is asked for on the way to something else is taken before hooks.

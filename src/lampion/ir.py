@@ -46,10 +46,14 @@ class Mode(threading.local):
     Attributes:
         grad: whether new values are tracked for gradients.
         inference: whether tensors made now can never take part in gradients.
+        run: what follows the calls of this thread (lampion/replay); None while nothing does.
+        noting: the notes of the recorded call that is being made; None outside.
     """
 
     grad = True
     inference = False
+    run: Any = None
+    noting: Any = None
 
 
 mode = Mode()
@@ -212,10 +216,29 @@ def leaf(array: np.ndarray, dtype: dtypes.dtype) -> Value:
     return Value(None, (), {}, array.shape, dtype, array)
 
 
+class Lifted(float):
+    """A number that may be another one when the same call is made again.
+
+    Args:
+        value: the number.
+        place: which of the call's lifted numbers it is.
+    """
+
+    __slots__ = ("place",)
+
+    def __new__(cls, value: float, place: int):
+        made = super().__new__(cls, value)
+        made.place = place
+        return made
+
+
 def number(value: bool | int | float, dtype: dtypes.dtype) -> Value:
     """Return a 0-d value that holds a Python number: an input of programs, never baked in."""
     array = np.asarray(value).astype(dtype.array)
-    return Value(None, (), {}, (), dtype, dtypes.round_to(dtype, array))
+    made = Value(None, (), {}, (), dtype, dtypes.round_to(dtype, array))
+    if type(value) is Lifted and mode.noting is not None:
+        mode.noting.numbers.append((made, value.place))
+    return made
 
 
 def full(shape: tuple[int, ...], value: bool | int | float, dtype: dtypes.dtype) -> Value:

@@ -85,13 +85,14 @@ class Prepared:
         graph: its structure (and the values that it was prepared from).
         inputs: the graph's inputs, in the order of the arrays.
         structure: what it shares with graphs of the same structure.
+        updates: for outputs (by number) the input whose memory they may take over.
     """
 
-    __slots__ = ("graph", "inputs", "structure", "_updates")
+    __slots__ = ("graph", "inputs", "structure", "updates")
 
     def __init__(self, graph: Graph, updates: Mapping[int, int]):
         self.graph, self.inputs = graph, graph.inputs
-        self._updates = updates
+        self.updates = updates
         key = structure_of(graph, updates)
         found = _structures.get(key)
         if found is None:
@@ -114,11 +115,11 @@ class Prepared:
         """
         structure = self.structure
         for observer in observers:
-            observer(self.graph, self._updates, structure, arrays)
+            observer(self.graph, self.updates, structure, arrays)
         if not structure.native:
             return interpret.run(self.graph, arrays)
         if structure.program is None:
-            structure.program = Program(self.graph, self._updates)
+            structure.program = Program(self.graph, self.updates)
         program = structure.program
         if take:
             take = {k: array for k, array in take.items() if k in program.donated}
@@ -127,6 +128,18 @@ class Prepared:
         except Exception:
             # The oracle meets the same mistake, and names the line that recorded it this time.
             return interpret.run(self.graph, arrays)
+
+
+    def lasting(self) -> Prepared:
+        """Return the same without the values it was prepared from, which hold their arrays."""
+        copies: dict[int, Value] = {}
+        for value in self.inputs:
+            copies[value.order] = Value(None, (), {}, value.shape, value.dtype)
+        for value in self.graph.values:
+            operands = tuple(copies[v.order] for v in value.inputs)
+            copies[value.order] = Value(
+                value.op, operands, value.settings, value.shape, value.dtype)
+        return Prepared(Graph([copies[v.order] for v in self.graph.outputs]), self.updates)
 
 
 def structure_of(graph: Graph, updates: Mapping[int, int]) -> bytes:
@@ -179,26 +192,33 @@ def prepare(outputs: Iterable[Value], updates: Mapping[int, int] | None = None) 
     return Prepared(Graph(outputs), updates or {})
 
 
-def evaluate(outputs: Iterable[Value], replaced: Mapping[int, Value] | None = None) -> None:
+def evaluate(outputs: Iterable[Value], replaced: Mapping[int, Value] | None = None,
+             watch: Callable[[Prepared | None, list[Value]], None] | None = None) -> None:
     """Compute the pending ones among `outputs`, in one program.
 
     Args:
         replaced: for outputs (by creation order) the computed value that their holder held before
             and will never ask for again. The output may take over its memory.
+        watch: called with the program (None where nothing is pending) and its outputs before it
+            runs.
     """
     global executions
     with lock:
         pending = [v for v in outputs if v.data is None]
         if not pending:
+            if watch is not None:
+                watch(None, [])
             return
         graph = Graph(pending)
         numbers = {v.order: k for k, v in enumerate(graph.inputs)} if replaced else {}
         updates = {k: numbers[replaced[v.order].order] for k, v in enumerate(graph.outputs)
                    if replaced and v.order in replaced and replaced[v.order].order in numbers}
         prepared = Prepared(graph, updates)
+        if watch is not None:
+            watch(prepared, pending)
         executions += 1
         take = {k: graph.inputs[n].data for k, n in updates.items() if is_alone(graph.inputs[n])}
-        arrays = [_contiguous(v.data) for v in graph.inputs]
+        arrays = [contiguous(v.data) for v in graph.inputs]
         results = prepared.run(arrays, take)
         for k, array in take.items():
             if results[k] is array:
@@ -213,7 +233,7 @@ def is_alone(value: Value) -> bool:
     return type(array) is np.ndarray and sys.getrefcount(array) == 3 and array.flags.owndata
 
 
-def _contiguous(array: np.ndarray) -> np.ndarray:
+def contiguous(array: np.ndarray) -> np.ndarray:
     """Return an array as native code reads it; NumPy's scalars are no arrays."""
     if type(array) is np.ndarray and array.flags.c_contiguous:
         return array
@@ -222,10 +242,17 @@ def _contiguous(array: np.ndarray) -> np.ndarray:
 
 def settle(value: Value, array: np.ndarray) -> None:
     """Give a value its data; what it was made from is kept only for gradients."""
-    if type(array) is not np.ndarray or not (array.flags.owndata and array.flags.c_contiguous):
-        # A view would keep its whole base alive, and could alias another value's memory.
-        array = np.array(array, order="C")
-    value.data = array
+    value.data = owned(array)
     value.volatile = False
     if not value.tracked or value.history is not None:
         value.op, value.inputs, value.settings = None, (), {}
+
+
+def owned(array: np.ndarray) -> np.ndarray:
+    """Return a program's result in memory of its own.
+
+    A view would keep its whole base alive, and could alias another value's memory.
+    """
+    if type(array) is np.ndarray and array.flags.owndata and array.flags.c_contiguous:
+        return array
+    return np.array(array, order="C")

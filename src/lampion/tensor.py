@@ -35,6 +35,7 @@ from .functions import elementwise as e
 from .functions import shape as shapes
 from .functions.operands import infer_dtype_argument
 from .ir import Value, mode, origin, registry
+from .replay.recorded import forget, recorded
 
 
 class Export:
@@ -134,7 +135,7 @@ class Tensor(TensorBase):
     @property
     def dtype(self) -> DType:
         """The element type."""
-        return self._storage.value.dtype
+        return self._dtype
 
     @property
     def device(self) -> Device:
@@ -250,7 +251,7 @@ class Tensor(TensorBase):
     @property
     def requires_grad(self) -> bool:
         """Whether gradients are wanted for this tensor or something it came from."""
-        return self._storage.value.tracked and not self._storage.inference
+        return self._tracked and (self._promise is not None or not self._storage.inference)
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
@@ -264,6 +265,7 @@ class Tensor(TensorBase):
         """Ask for (or no longer collect) the gradient of a leaf; returns the tensor."""
         if requires_grad == self._tracked:
             return self
+        base.unrecorded()
         if not requires_grad:
             if not self.is_leaf:
                 raise GradientError(
@@ -327,6 +329,8 @@ class Tensor(TensorBase):
         """Whether the tensor begins a gradient path (or is on none)."""
         if not self._tracked:
             return True
+        if self._promise is not None:
+            return False
         marker = self._leaf_marker()
         # A view can be a leaf too: requires_grad_() on a view of something untracked.
         return marker is not None and (
@@ -359,11 +363,11 @@ class Tensor(TensorBase):
                 raise DTypeError(f"assigned grad has data of a different type: "
                                  f"{value._dtype.name} for {self._dtype.name}",
                                  fix="x.grad = g.to(x.dtype)")
-        self._gradient = value
+        _set_gradient(self, value)
 
     @grad.deleter
     def grad(self) -> None:
-        self._gradient = None
+        _set_gradient(self, None)
 
     @property
     def grad_fn(self) -> GradFn | None:
@@ -384,6 +388,7 @@ class Tensor(TensorBase):
         """
         engine.backward(self, gradient, retain_graph, create_graph, inputs)
 
+    @recorded
     def detach(self) -> Any:
         """The same memory without the gradient path."""
         made = object.__new__(Tensor)
@@ -398,11 +403,13 @@ class Tensor(TensorBase):
                              "DistributedDataParallel (DDP) for training, and gradient_as_bucket_"
                              "view is set as True, gradients are views of DDP buckets",
                              fix="x = x.detach()")
+        base.unrecorded()
         self._storage = base.detached(self._storage)
         self._cached = None
         return self
 
     @property
+    @recorded
     def data(self) -> Any:
         """The same memory without gradient path; writes to it are not counted."""
         made = object.__new__(Tensor)
@@ -413,6 +420,7 @@ class Tensor(TensorBase):
     @data.setter
     def data(self, other: Tensor) -> None:
         base.require_tensor(other, "data", "value")
+        base.unrecorded()
         marker, counter = self._leaf_marker(), self._storage.version
         self._storage = base.detached(other._storage, own_version=True)
         self._steps, self._shape, self._strides = other._steps, other._shape, other._strides
@@ -445,6 +453,7 @@ class Tensor(TensorBase):
                                  f"{shape_text(answer._shape)}")
             return answer._value
 
+        forget()
         value = origin(self._value)
         hooks = value.hooks = list(value.hooks or ())
         place = len(hooks) - (1 if self._retain is not None and hooks
@@ -462,6 +471,7 @@ class Tensor(TensorBase):
         if not self.is_leaf or not self._tracked:
             raise GradientError("post accumulate grad hooks cannot be registered on non-leaf "
                                 "tensors", fix="register_hook")
+        forget()
         hooks = self.__dict__.setdefault("_post_accumulate_hooks", {})
         key = object()
         hooks[key] = hook
@@ -474,6 +484,7 @@ class Tensor(TensorBase):
                                 fix="x.requires_grad_() before the computation")
         if self.is_leaf or self._retain is not None:
             return
+        forget()
         reference = weakref.ref(self)
 
         def keep(g: Value) -> Value:
@@ -539,6 +550,7 @@ class Tensor(TensorBase):
         return self._lend()
 
     def _lend(self) -> np.ndarray:
+        self._read()
         storage = self._storage
         if storage.shared is None or not storage.shared.alive():
             self._read()
@@ -633,6 +645,7 @@ class Tensor(TensorBase):
         return id(self)
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
+        array = self._read()
         facts = []
         grad_fn = self.grad_fn
         if grad_fn is not None:
@@ -642,7 +655,7 @@ class Tensor(TensorBase):
         prefix = "tensor(" if type(self) in (Tensor, *printed_as_tensor) else (
             f"{type(self).__name__}(")
         return printing.format_tensor(
-            self._read(), self._dtype.name, default_dtype=self._dtype is dtypes.get_default_dtype(),
+            array, self._dtype.name, default_dtype=self._dtype is dtypes.get_default_dtype(),
             suffixes=facts, prefix=prefix)
 
     def __format__(self, spec: str) -> str:
@@ -652,6 +665,7 @@ class Tensor(TensorBase):
 
     # --- copies and conversions ------------------------------------------------------------
 
+    @recorded
     def to(self, *args: Any, **kwargs: Any) -> Any:
         """The tensor in another type (and on the CPU): itself where nothing changes.
 
@@ -749,6 +763,7 @@ class Tensor(TensorBase):
             raise StateError("cannot resize variables that require grad")
         if tuple(target) == tuple(self._shape):
             return self
+        base.unrecorded()
         flat = np.zeros(math.prod(target), self._dtype.array)
         old = self._read().reshape(-1)[:flat.size]
         flat[:old.size] = old
@@ -1341,6 +1356,8 @@ _TYPE_NAMES = {
 
 def _operator(function: Callable, a: Any, b: Any) -> Any:
     """Apply a binary function; NotImplemented for operands that are no numbers."""
+    if isinstance(b, TensorBase) and isinstance(a, TensorBase) or type(b) in (float, int):
+        return function(a, b)
     for x in (a, b):
         if not isinstance(x, (TensorBase, bool, int, float, np.number, np.bool_)):
             if isinstance(x, np.ndarray):
@@ -1350,6 +1367,17 @@ def _operator(function: Callable, a: Any, b: Any) -> Any:
     a = creation.tensor(a) if isinstance(a, np.ndarray) else a
     b = creation.tensor(b) if isinstance(b, np.ndarray) else b
     return function(a, b)
+
+
+def _set_gradient(tensor: TensorBase, gradient: Any) -> None:
+    tensor._gradient = gradient
+
+
+def _follow_gradient(run: Any, args: tuple, kwargs: dict) -> None:
+    run.set_gradient(*args)
+
+
+_set_gradient = recorded(_set_gradient, follow=_follow_gradient)
 
 
 def _cast(tensor: TensorBase, dtype: DType) -> Any:

@@ -24,10 +24,11 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Protocol
 
 from . import grad, interpret, runtime
-from .ir import Graph, Value, origin
+from .ir import Graph, Value, mode, origin
 
 
 class Holder(Protocol):
@@ -73,6 +74,8 @@ def hold(storage: Holder) -> None:
     if value.data is not None:
         return
     if value.volatile:
+        if mode.noting is not None:
+            mode.noting.refuse("it reads memory that NumPy may change")
         runtime.evaluate([value])
         return
     _pending.storages.append(value.holder)
@@ -80,8 +83,18 @@ def hold(storage: Holder) -> None:
     for n in value.shape:
         size *= n
     _pending.bytes += size
-    if len(_pending.storages) > Budget.values or _pending.bytes > Budget.bytes:
+    if mode.noting is None and over_budget():
         flush()
+
+
+def over_budget() -> bool:
+    """Whether more is pending than may be."""
+    return len(_pending.storages) > Budget.values or _pending.bytes > Budget.bytes
+
+
+def is_empty() -> bool:
+    """Whether nothing was recorded, by this thread, that is not computed."""
+    return not _pending.storages
 
 
 def held() -> list[Value]:
@@ -101,14 +114,28 @@ def pending_count() -> int:
 
 def flush(wanted: Value | None = None) -> None:
     """Compute everything pending that a tensor holds, and `wanted`."""
+    if mode.noting is not None:
+        mode.noting.refuse("it reads numbers")
+    if mode.run is not None:
+        mode.run.flush(None, wanted)
+    else:
+        compute(wanted)
+
+
+def compute(wanted: Value | None = None, watch: Callable | None = None) -> None:
+    """Do what `flush` does, unrecorded.
+
+    Args:
+        watch: see `runtime.evaluate`.
+    """
     with runtime.lock:
         storages = [s for s in (reference() for reference in _pending.storages) if s is not None]
         outputs = held()
         _pending.storages.clear()
         _pending.bytes = 0
         try:
-            runtime.evaluate(with_saved(outputs if wanted is None else [*outputs, wanted]),
-                             replaced(storages))
+            needed = with_saved(outputs if wanted is None else [*outputs, wanted])
+            runtime.evaluate(needed, replaced(storages), watch)
         except Exception:
             # A value that cannot be computed must not take the others with it.
             try:
@@ -139,6 +166,26 @@ def replaced(storages: list[Holder]) -> dict[int, Value]:
             if old.data is not None and not old.volatile:
                 found[value.order] = old
     return found
+
+
+def settle(arrays: list, wanted: Value | None) -> None:
+    """Give out arrays that an earlier program computed for what is pending now.
+
+    Args:
+        arrays: in the order in which `compute` computes.
+        wanted: what it was asked for.
+    """
+    outputs = held()
+    storages = [s for s in (reference() for reference in _pending.storages) if s is not None]
+    _pending.storages.clear()
+    _pending.bytes = 0
+    needed = with_saved(outputs if wanted is None else [*outputs, wanted])
+    pending = [value for value in needed if value.data is None]
+    for value, array in zip(pending, arrays, strict=True):
+        runtime.settle(value, array)
+    for storage in storages:
+        storage.earlier = None
+    release()
 
 
 def release() -> None:
@@ -212,8 +259,6 @@ def read(value: Value):
     if value.data is None:
         flush(value)
     return value.data
-
-
 
 
 def __getattr__(name: str):

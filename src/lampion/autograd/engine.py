@@ -9,6 +9,8 @@ from ..base import TensorBase, wrap
 from ..errors import ArgumentTypeError, GradientError, ShapeError, shape_text
 from ..grad import backpropagate
 from ..ir import Value, full, mode, origin, registry
+from ..replay.gradients import gradients
+from ..replay.recorded import recorded
 
 TensorOrTensors = TensorBase | Sequence[TensorBase]
 Gradients = TensorBase | Sequence[TensorBase | None] | None
@@ -72,6 +74,8 @@ def _deliver(marker: Value, g: Value) -> None:
     else:
         held._write(held._value + g)
     for hook in list(getattr(tensor, "_post_accumulate_hooks", {}).values()):
+        if mode.noting is not None:
+            mode.noting.refuse("a hook runs")
         hook(tensor)
 
 
@@ -137,6 +141,9 @@ def backward(
                     _accumulate_non_leaf(tensor, found[order])
     finally:
         mode.grad = before
+
+
+backward = recorded(backward, operands=gradients)
 
 
 def _accumulate_non_leaf(tensor: TensorBase, g: Value) -> None:
@@ -207,3 +214,6 @@ def grad(
             made[place] = wrap(g)
         results.append(None if g is None else made[place])
     return tuple(results)
+
+
+grad = recorded(grad)

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ..base import unrecorded
 from ..ir import mode
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -153,9 +154,14 @@ class inference_mode(GradMode):  # noqa: N801 - PyTorch's name
         return inference_mode(self.enabled)
 
     def _enter(self) -> None:
+        unrecorded()
         if self.enabled:
             mode.grad = False
         mode.inference = self.enabled
+
+    def __exit__(self, *unused) -> None:
+        super().__exit__(*unused)
+        unrecorded()
 
 
 def is_grad_enabled() -> bool:

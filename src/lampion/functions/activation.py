@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lampion import dtypes, errors
 from lampion.functions import random
 from lampion.functions.checks import axis, named, require_floating, require_tensor, source, store
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.dtypes import dtype as DType
@@ -570,3 +571,6 @@ def rrelu_(
 ) -> Tensor:
     """In-place `rrelu`."""
     return rrelu(input, lower, upper, training, inplace=True)
+
+
+record_module(globals())

@@ -10,6 +10,7 @@ from lampion.functions import creation
 from lampion.functions.activation import softmax
 from lampion.functions.checks import dtype_name, require_same_dtype, require_tensor
 from lampion.functions.dropout import dropout
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -106,3 +107,6 @@ def _check(
             "(added to the scores)",
             fix="attn_mask.bool()",
         )
+
+
+record_module(globals())

@@ -13,6 +13,7 @@ from lampion.functions.dropout import dropout
 from lampion.functions.linear import linear
 from lampion.functions.padding import pad
 from lampion.functions.shape import cat
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -233,3 +234,6 @@ def _check(
             why=f"it is (samples, keys), here {text(expected)}",
         )
     return batched
+
+
+record_module(globals())

@@ -112,15 +112,6 @@ def _whole(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value == value else "1"
 
 
-def known_values(input: Tensor) -> np.ndarray | None:
-    """Return the numbers of a tensor that is already computed, None while it is pending.
-
-    A check of values must never force the pending computation, or each loss would split the
-    training step in two.
-    """
-    return input._value.data
-
-
 def axis(function: str, dim: int, ndim: int) -> int:
     """Return `dim` counted from the front, or raise IndexRangeError."""
     limit = max(ndim, 1)

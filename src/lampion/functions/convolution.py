@@ -10,6 +10,7 @@ from lampion import errors
 from lampion.functions import creation, primitive
 from lampion.functions.checks import named, require_same_dtype, require_tensor, sizes
 from lampion.functions.padding import pad
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -398,3 +399,6 @@ def _check_fold(
             why=f"these settings give {text(counts)} windows but the input has "
             f"{input.shape[-1]} columns",
         )
+
+
+record_module(globals())

@@ -19,6 +19,7 @@ from ..errors import (
     StateError,
     shape_text,
 )
+from ..replay.recorded import record_module
 from .operands import check_sizes, number_value, shape_argument
 
 
@@ -503,3 +504,8 @@ def cartesian_prod(*tensors: Any) -> Any:
     """All combinations of elements, a row each."""
     grids = np.meshgrid(*(t._read() for t in tensors), indexing="ij")
     return tensor(np.stack([g.reshape(-1) for g in grids], 1))
+
+
+record_module(
+    globals(), but=("finish", "to_array", "tensor", "adopt", "as_tensor", "from_numpy",
+    "from_dlpack", "frombuffer", "cartesian_prod"))

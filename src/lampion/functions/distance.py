@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lampion import errors
 from lampion.functions import creation
 from lampion.functions.checks import axis, require_tensor
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -134,3 +135,6 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         return input.new_zeros((0,))
     pick_first, pick_second = creation.tensor(first), creation.tensor(second)
     return (input.index_select(0, pick_first) - input.index_select(0, pick_second)).norm(p, -1)
+
+
+record_module(globals())

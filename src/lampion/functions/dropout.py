@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lampion import errors
 from lampion.functions import random
 from lampion.functions.checks import require_floating, require_tensor, source, store
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -209,3 +210,6 @@ def alpha_dropout_(input: Tensor, p: float = 0.5, training: bool = False) -> Ten
 def feature_alpha_dropout_(input: Tensor, p: float = 0.5, training: bool = False) -> Tensor:
     """In-place `feature_alpha_dropout`."""
     return feature_alpha_dropout(input, p, training, inplace=True)
+
+
+record_module(globals())

@@ -14,6 +14,7 @@ from .. import base, dtypes, ops, strides
 from ..base import TensorBase, call, is_number
 from ..errors import ArgumentTypeError, DTypeError, StateError
 from ..ir import Op, registry
+from ..replay.recorded import record_module
 from .operands import (
     apply,
     apply_,
@@ -826,3 +827,10 @@ def copy_(input: TensorBase, other: Any, non_blocking: bool = False) -> Any:
     made = convert(other, input._dtype, input._shape)
     write("copy_", input, e.overwrite(input._value, made), (input, other))
     return input
+
+
+# Numbers among these arguments only become values, so that they may change from call to call.
+LIFTS = {name: (0, 1) for name in (
+    "add", "sub", "rsub", "mul", "div", "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge")}
+LIFTS |= {name: (1,) for name in ("add_", "sub_", "mul_", "div_", "fill_")}
+record_module(globals(), but=("equal", "allclose", "zeros_like_number"), lifts=LIFTS)

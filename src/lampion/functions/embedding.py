@@ -9,7 +9,9 @@ from lampion import errors
 from lampion.autograd import no_grad
 from lampion.base import own
 from lampion.functions import creation
-from lampion.functions.checks import dtype_name, known_values, require_tensor
+from lampion.base import check_known
+from lampion.functions.checks import dtype_name, require_tensor
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -79,15 +81,18 @@ def _check_table(function: str, input: Tensor, weight: Tensor) -> None:
             why="indices of rows are whole numbers of dtype torch.int64 or torch.int32",
             fix="input.long()",
         )
-    values = known_values(input)
-    rows = weight.shape[0]
-    if values is not None and values.size and (values.min() < 0 or values.max() >= rows):
+    rows, width = weight.shape[0], weight.shape[-1]
+    check_known(input, lambda values: _check_rows(function, values, rows, width))
+
+
+def _check_rows(function: str, values: np.ndarray, rows: int, width: int) -> None:
+    if values.size and (values.min() < 0 or values.max() >= rows):
         wrong = int(values.max() if values.max() >= rows else values.min())
         raise errors.IndexRangeError(
             f"{function}: index {wrong} is out of range in a table of {rows} rows "
-            f"({errors.shape_text(weight.shape)})",
+            f"({rows}x{width})",
             why=f"indices go from 0 to {rows - 1}",
-            fix=f"nn.Embedding({wrong + 1}, {weight.shape[-1]})" if wrong >= rows else None,
+            fix=f"nn.Embedding({wrong + 1}, {width})" if wrong >= rows else None,
         )
 
 
@@ -301,3 +306,6 @@ def _bag_maximum(rows: Tensor, used: Tensor, starts: Sequence[int]) -> Tensor:
     best = candidates.detach().argmax(1, keepdim=True)
     empty = ~valid.any(1).unsqueeze(-1)
     return candidates.gather(1, best).squeeze(1).masked_fill(empty, 0)
+
+
+record_module(globals())

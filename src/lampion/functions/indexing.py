@@ -25,6 +25,7 @@ from ..errors import (
     user_location,
 )
 from ..ir import Value, registry
+from ..replay.recorded import record_module
 from . import elementwise as e
 from . import shape as s
 from .creation import as_tensor
@@ -178,11 +179,9 @@ class _Plan:
             if value.dtype is not dtypes.int64:
                 value = registry["cast"](value, dtype=dtypes.int64)
             size = x._shape[k]
-            if value.data is not None:
-                checked = i.check_positions(np, value.data, size, "index", True)
-                value = ir.leaf(checked, dtypes.int64)
-            else:
-                value = i.checked_index(value, size=size, location=user_location())
+            location = None if value.data is not None else user_location()
+            _check_positions(value, size, "index", True)
+            value = i.checked_index(value, size=size, location=location)
             value = ir.expand(value, shape)
             rows = value if rows is None else rows * size + value
         assert rows is not None
@@ -206,6 +205,43 @@ class _Plan:
 
 def getitem(x: TensorBase, index: Any) -> Any:
     """`x[index]`."""
+    run = ir.mode.run
+    if run is None or not _is_basic(index) or not _is_computed(x):
+        return pick(x, index)
+    # A piece of computed memory needs no operation: another piece makes no other program.
+    ir.mode.run = None
+    try:
+        view = pick(x, index)
+        if view._steps and view._cached is None:
+            piece = x._storage.value.data
+            for step in view._steps:
+                piece = base.numpy_step(piece, step)
+            view._cached = (x._storage.value, ir.leaf(np.ascontiguousarray(piece), x._dtype))
+        return view
+    finally:
+        ir.mode.run = run
+
+
+def _is_basic(index: Any) -> bool:
+    """Whether an index consists of numbers and slices alone."""
+    kinds = (int, slice, type(None), type(Ellipsis))
+    return type(index) in kinds or (
+        type(index) is tuple and all(type(item) in kinds for item in index))
+
+
+def _is_computed(x: TensorBase) -> bool:
+    """Whether a tensor's numbers are there, are its own, and no gradient flows through it."""
+    promise = x._promise
+    if promise is not None and (promise.run is not None or promise.tracked):
+        return False
+    storage = x._storage
+    if storage.deferred is not None or storage.shared is not None:
+        return False
+    return storage.value.data is not None and not storage.value.tracked
+
+
+def pick(x: TensorBase, index: Any) -> Any:
+    """`x[index]`, as an operation."""
     view, places = _basic(x, _as_items(index))
     if not places:
         return view if view is not x else s._same(x)
@@ -360,9 +396,14 @@ def _index_value(name: str, index: Any, size: int, types=(dtypes.int64,)) -> Val
     value = index._value
     if value.dtype is not dtypes.int64:
         value = registry["cast"](value, dtype=dtypes.int64)
-    if value.data is not None:
-        i.check_positions(np, value.data, size, name, False)
+    _check_positions(value, size, name, False)
     return value
+
+
+def _check_positions(value: Value, size: int, name: str, wrap: bool) -> None:
+    """Raise at once where positions are known and wrong."""
+    base.check_known_value(
+        value, lambda positions: i.check_positions(np, positions, size, name, wrap))
 
 
 def _rank(x: TensorBase) -> Any:
@@ -819,3 +860,9 @@ def isin(elements: TensorBase, test_elements: Any) -> Any:
     """Whether each element occurs in a collection (reads both)."""
     found = np.isin(elements._read(), as_tensor(test_elements)._read())
     return base.wrap(ir.leaf(np.asarray(found), dtypes.bool_))
+
+
+record_module(
+    globals(), but=("getitem", "nonzero", "masked_select", "masked_scatter", "masked_scatter_",
+    "unique", "unique_consecutive", "bincount", "histc", "searchsorted", "bucketize", "isin",
+    "index_put_places"))

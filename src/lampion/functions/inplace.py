@@ -13,6 +13,7 @@ from .. import base, dtypes
 from ..base import TensorBase
 from ..errors import ShapeError, shape_text
 from ..ir import registry
+from ..replay.recorded import record_module
 from . import creation, linalg, reduction
 from . import elementwise as e
 from .operands import check_fits
@@ -88,3 +89,6 @@ def fill_diagonal_(input: TensorBase, fill_value: Any, wrap: bool = False) -> An
     for start in starts:
         x[start:].diagonal().fill_(fill_value)
     return input
+
+
+record_module(globals())

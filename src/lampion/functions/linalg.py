@@ -9,6 +9,7 @@ from typing import Any
 from .. import base, dtypes, ops
 from ..base import TensorBase, call
 from ..errors import ArgumentTypeError, DTypeError, ShapeError, StateError, shape_text
+from ..replay.recorded import record_module
 from . import elementwise as e
 from . import reduction as r
 from . import shape as s
@@ -421,3 +422,6 @@ def _contract(x, letters, y, other, later):
     shape = [x._shape[letters.index(c)] for c in batch + left] + [
         y._shape[other.index(c)] for c in right]
     return s.reshape(made, shape), batch + left + right
+
+
+record_module(globals())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lampion import base, errors
 from lampion.functions.checks import named, require_same_dtype, require_tensor
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -110,3 +111,6 @@ def bilinear(
     result = half.reshape((rows, out, in2)).matmul(input2.reshape((rows, in2, 1)))
     result = result.reshape((*leading, out))
     return result if bias is None else result + bias
+
+
+record_module(globals())

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from lampion import errors
 from lampion.functions.activation import logsigmoid
 from lampion.functions.checks import (
-    known_values,
     legacy_reduction,
     named,
     reduce_loss,
@@ -22,6 +21,7 @@ from lampion.functions.checks import (
     require_same_shape,
     require_tensor,
 )
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -189,17 +189,20 @@ def binary_cross_entropy(
             why="the target is a probability, a number of the same dtype as the input",
             fix="target.to(input.dtype)",
         )
-    values = known_values(input)
-    if values is not None and values.size and not ((values >= 0) & (values <= 1)).all():
+    check_known(input, _check_probabilities)
+    loss = _binary_cross_entropy(input, target)
+    loss = loss if weight is None else loss * weight
+    return named("binary_cross_entropy", reduce_loss(loss, reduction))
+
+
+def _check_probabilities(values: np.ndarray) -> None:
+    if values.size and not ((values >= 0) & (values <= 1)).all():
         raise errors.ArgumentRangeError(
             f"binary_cross_entropy: input holds numbers from {values.min():g} to "
             f"{values.max():g}; all elements of input should be between 0 and 1",
             why="the input must be probabilities, not scores",
             fix="binary_cross_entropy_with_logits(input, target)",
         )
-    loss = _binary_cross_entropy(input, target)
-    loss = loss if weight is None else loss * weight
-    return named("binary_cross_entropy", reduce_loss(loss, reduction))
 
 
 def _binary_cross_entropy(input: Tensor, target: Tensor) -> Tensor:
@@ -386,3 +389,6 @@ def _variance_axes(input: Tensor, var: Tensor) -> Tensor:
         f"{errors.shape_text(var.shape)}: var is of incorrect size",
         why="var has the input's shape, or lacks its last axis, or has length 1 in one axis",
     )
+
+
+record_module(globals())

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lampion import errors
+from lampion.base import check_known
 from lampion.functions.activation import log_softmax, logsigmoid
 from lampion.functions.checks import (
     dtype_name,
-    known_values,
     legacy_reduction,
     named,
     reduce_loss,
@@ -18,6 +18,7 @@ from lampion.functions.checks import (
     require_same_shape,
     require_tensor,
 )
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -219,14 +220,16 @@ def _check_labels(
             why="class labels are whole numbers of dtype torch.int64 (torch.long)",
             fix="target.long()",
         )
-    values = known_values(target)
-    if values is not None:
-        _check_label_values(function, values, classes, ignore_index)
+    check_known(target, lambda values: _check_label_values(
+        function, values, classes, ignore_index))
 
 
 def _check_label_values(
     function: str, values: np.ndarray, classes: int, ignore_index: int | None
 ) -> None:
+    # As whole numbers without sign, negative labels are large: one comparison finds both.
+    if values.dtype == np.int64 and (values.view(np.uint64) < classes).all():
+        return
     wrong = (values < 0) | (values >= classes)
     if ignore_index is not None:
         wrong &= values != ignore_index
@@ -377,3 +380,6 @@ def multilabel_margin_loss(
     unused = (counts == 0).unsqueeze(-1) | is_label.unsqueeze(-2) | (gap <= 0)
     gap = gap.masked_fill(unused, 0)
     return reduce_loss(gap.sum((-2, -1)) / input.shape[-1], reduction)
+
+
+record_module(globals())

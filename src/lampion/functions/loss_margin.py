@@ -14,6 +14,7 @@ from lampion.functions.checks import (
     require_tensor,
 )
 from lampion.functions.distance import pairwise_distance
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -164,3 +165,6 @@ def _triplet(
     if swap:
         far = far.minimum(distance(positive, negative))
     return reduce_loss((margin + near - far).clamp(min=0), reduction)
+
+
+record_module(globals())

@@ -14,6 +14,7 @@ from lampion.functions.checks import (
     require_tensor,
 )
 from lampion.functions.shape import cat, stack
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -201,3 +202,6 @@ def _check(
             why=f"targets is ({samples}, longest target) or ({sum(counts)}), all targets one "
             "after the other",
         )
+
+
+record_module(globals())

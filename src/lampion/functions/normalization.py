@@ -12,6 +12,7 @@ from lampion.dtypes import finfo
 from lampion.functions.checks import named, require_floating, require_tensor
 from lampion.functions.padding import pad
 from lampion.functions.pooling import window_sum
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -362,3 +363,6 @@ def normalize(
     length = input.norm(p, dim, keepdim=True).clamp(min=eps)
     result = input / length
     return result if out is None else out.copy_(result)
+
+
+record_module(globals())

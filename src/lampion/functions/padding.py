@@ -9,6 +9,7 @@ from lampion import errors
 from lampion.functions import primitive
 from lampion.functions.checks import require_tensor
 from lampion.functions.shape import cat
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -171,3 +172,6 @@ def _circular(input: Tensor, dim: int, before: int, after: int) -> Tensor:
 
 
 EXTEND = {"reflect": _reflect, "replicate": _replicate, "circular": _circular}
+
+
+record_module(globals())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lampion import errors
 from lampion.functions import creation, primitive
 from lampion.functions.checks import require_floating, require_tensor, sizes
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -414,3 +415,6 @@ def lp_pool3d(
     Shape: (N, C, D, H, W) -> (N, C, D', H', W'), or without N.
     """
     return _lp_pool("lp_pool3d", 3, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+record_module(globals())

@@ -14,6 +14,7 @@ from lampion import errors
 from lampion.functions import creation
 from lampion.functions.checks import require_floating
 from lampion.functions.pooling import _batched, _with_indices
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -191,3 +192,6 @@ def adaptive_max_pool3d(
 adaptive_max_pool1d_with_indices = _with_indices(adaptive_max_pool1d)
 adaptive_max_pool2d_with_indices = _with_indices(adaptive_max_pool2d)
 adaptive_max_pool3d_with_indices = _with_indices(adaptive_max_pool3d)
+
+
+record_module(globals())

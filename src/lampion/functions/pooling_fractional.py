@@ -9,6 +9,7 @@ from lampion import errors
 from lampion.functions import creation, random
 from lampion.functions.checks import require_tensor, sizes
 from lampion.functions.pooling import _batched, _with_indices
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -142,3 +143,6 @@ def _check(
             why="pool too large relative to input: along each axis, output size + kernel size - 1 "
             "is at most the input's length",
         )
+
+
+record_module(globals())

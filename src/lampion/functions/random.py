@@ -19,6 +19,7 @@ from ..base import TensorBase, is_number
 from ..dtypes import dtype as DType
 from ..errors import ArgumentError, DTypeError, StateError
 from ..ir import Value, registry
+from ..replay.recorded import record_module
 from . import elementwise as e
 from .creation import finish
 from .operands import broadcast_shape, check_sizes, shape_argument, write
@@ -64,6 +65,11 @@ class Generator:
 
     def advance(self, blocks: int) -> tuple[int, int]:
         """Take the next blocks of four numbers; return (seed, where they begin)."""
+        noting = ir.mode.noting
+        return self.take(blocks) if noting is None else noting.draw(self, blocks)
+
+    def take(self, blocks: int) -> tuple[int, int]:
+        """Do what `advance` does, unnoted."""
         with self._lock:
             begin = self._offset
             self._offset += blocks
@@ -160,7 +166,10 @@ def _key(shape: tuple[int, ...], generator: Generator | None) -> Value:
     """Where in its sequence the generator takes a number for each element."""
     count = math.prod(shape)
     start = (generator or current_generator()).advance(-(-count // 4))
-    return ir.leaf(np.array(start, np.uint64).view(np.int64), dtypes.int64)
+    key = ir.leaf(np.array(start, np.uint64).view(np.int64), dtypes.int64)
+    if ir.mode.noting is not None:
+        ir.mode.noting.keys.append(key)
+    return key
 
 
 def _bits(shape: tuple[int, ...], generator: Generator | None) -> Value:
@@ -318,11 +327,12 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *,
 
 
 def _check_probability(name: str, input: TensorBase) -> None:
-    value = input._value
-    if value.data is not None and value.data.size and not (
-            (value.data >= 0) & (value.data <= 1)).all():
-        raise StateError(f"{name}: Expected p_in >= 0 && p_in <= 1",
-                         why="a probability lies between 0 and 1", fix="torch.sigmoid(x)")
+    def check(chances: np.ndarray) -> None:
+        if not ((chances >= 0) & (chances <= 1)).all():
+            raise StateError(f"{name}: Expected p_in >= 0 && p_in <= 1",
+                             why="a probability lies between 0 and 1", fix="torch.sigmoid(x)")
+
+    base.check_known(input, check)
 
 
 def bernoulli(input: TensorBase, p: float | None = None, *,
@@ -477,3 +487,8 @@ def geometric_(input: TensorBase, p: float, *, generator: Generator | None = Non
         value = registry["ceil"](registry["log1p"](-drawn) * (1 / math.log1p(-p)))
         value = registry["maximum"](value, ir.full(value.shape, 1, value.dtype))
     return _fill("geometric_", input, registry["cast"](value, dtype=input._dtype))
+
+
+record_module(
+    globals(), but=("current_generator", "give_thread_its_own_generator", "manual_seed", "seed",
+    "initial_seed", "get_rng_state", "set_rng_state", "fork_rng", "multinomial"))

@@ -15,6 +15,7 @@ from .. import base, dtypes, ir, ops
 from ..base import TensorBase, call
 from ..errors import DTypeError, IndexRangeError, StateError
 from ..ir import Op, registry
+from ..replay.recorded import record_module
 from . import elementwise as e
 from .operands import normalize_dim, normalize_dims, result_strides
 from .shape import stack
@@ -569,3 +570,6 @@ def quantile(input: TensorBase, q: Any, dim: int | None = None, keepdim: bool = 
     if not isinstance(q, TensorBase) or not q._shape:
         return parts[0]
     return stack(parts)
+
+
+record_module(globals())

@@ -23,6 +23,7 @@ from lampion.functions.pooling_adaptive import (
     adaptive_avg_pool2d,
     adaptive_avg_pool3d,
 )
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -323,3 +324,6 @@ def upsample_bilinear(
         stacklevel=2,
     )
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
+
+
+record_module(globals())

@@ -24,6 +24,7 @@ from ..errors import (
     shape_text,
 )
 from ..ir import registry
+from ..replay.recorded import record_module
 from .operands import (
     as_index,
     broadcast_shape,
@@ -581,6 +582,7 @@ def storage_tensor(input: TensorBase) -> Any:
 def _become(input: TensorBase, plan) -> Any:
     """Let a tensor object look at its memory in another way."""
     steps, shape, stride, offset = plan
+    base.unrecorded()
     retained = input._gradient
     input._set_up(input._storage, input._steps + steps, shape, stride, offset, input._is_view)
     input._gradient = retained
@@ -884,3 +886,6 @@ def contiguous(input: TensorBase, memory_format: Any = None) -> Any:
     return call(registry["copy"], (input,), {}, label="clone")
 
 
+record_module(
+    globals(), but=("infer_shape", "storage_tensor", "squeeze_", "unsqueeze_", "t_",
+    "transpose_", "swapaxes_", "swapdims_", "broadcast_shapes"))

@@ -14,6 +14,7 @@ from lampion.functions import creation
 from lampion.functions.checks import require_same_dtype, require_tensor
 from lampion.functions.resampling import CUBIC, cubic_weights
 from lampion.functions.shape import stack
+from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
     from lampion.tensor import Tensor
@@ -266,3 +267,6 @@ def _check_grid(input: Tensor, grid: Tensor, mode: str, padding_mode: str) -> No
             f"{function}: mode='bicubic', input is {text(input.shape)}",
             why="bicubic interpolation only supports 4D input", fix="mode='bilinear'",
         )
+
+
+record_module(globals())

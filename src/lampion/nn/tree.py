@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lampion import errors
 from lampion.nn.parameter import Parameter
+from lampion.replay.recorded import forget_gradients
 from lampion.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -228,12 +229,11 @@ class TreeMethods:
         Args:
             set_to_none: False keeps the gradient tensors and fills them with zeros.
         """
+        if set_to_none:
+            forget_gradients(list(self.parameters()))
+            return
         for parameter in self.parameters():
-            if parameter.grad is None:
-                continue
-            if set_to_none:
-                parameter.grad = None
-            else:
+            if parameter.grad is not None:
                 parameter.grad.detach_()
                 parameter.grad.zero_()
 

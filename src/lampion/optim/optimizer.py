@@ -39,6 +39,7 @@ from lampion.optim.hooks import (
     register_optimizer_step_pre_hook,
     with_hooks,
 )
+from lampion.replay.recorded import forget_gradients
 from lampion.optim.settings import check_flags, required, split_names
 from lampion.tensor import Tensor
 
@@ -186,12 +187,12 @@ class Optimizer:
         Args:
             set_to_none: True sets `.grad` to None; False keeps the tensors and zeroes them.
         """
+        if set_to_none:
+            forget_gradients(list(self._parameters()))
+            return
         for parameter in self._parameters():
             gradient = parameter.grad
             if gradient is None:
-                continue
-            if set_to_none:
-                parameter.grad = None
                 continue
             if gradient.grad_fn is not None:
                 gradient.detach_()

@@ -1,0 +1,193 @@
+"""A flush on the fast way: find the plan, run its program, fill the tensors still held."""
+
+from __future__ import annotations
+
+from sys import getrefcount
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import runtime, trace
+from ..base import TensorBase
+from ..ir import Value, leaf, number, origin
+from .log import Flushed
+from .promise import Cell
+from .tree import Fill, Moment, Plan, Source
+
+if TYPE_CHECKING:
+    from .run import Run
+
+# What holds a result that nobody else does: the lists of slots and of results, its `spare`, and
+# the counting itself.
+OWN_REFERENCES = 4
+MOST_COUNTS = 64
+
+
+def fulfil(run: Run, tensor: TensorBase | None, value: Value | None) -> bool:
+    """Do a flush by a plan; False where there is none."""
+    if not run.log:
+        trace.compute(value)
+        return True
+    if not trace.is_empty() or (tensor is None and value is not None):
+        return False
+    slot = None
+    if tensor is not None:
+        slot = tensor._promise.made.slot if tensor._promise is not None else None
+        if slot is None or run.slots[slot] is not tensor:
+            return False
+    moment = run.node.moments.get(slot)  # type: ignore[union-attr]
+    found = None if moment is None else _plan(run, moment)
+    if found is None:
+        return False
+    mask, plan = found
+    try:
+        with runtime.lock:
+            arrays = _compute(run, plan)
+    except Exception:
+        return False  # the slow way finds out what to say
+    _fill(run, plan, arrays)
+    if plan.node is None:
+        _write(run, plan, arrays)
+        run.begin()
+    else:
+        _go_on(run, plan, tensor, mask, arrays)
+    return True
+
+
+def _plan(run: Run, moment: Moment) -> tuple[tuple[bool, ...], Plan] | None:
+    counts = tuple(map(getrefcount, run.made))
+    found = moment.counts.get(counts)
+    if found is None:
+        mask = _mask(run, counts)
+        plan = moment.plans.get(mask)
+        if plan is None:
+            return None
+        if len(moment.counts) >= MOST_COUNTS:
+            moment.counts.clear()
+        found = moment.counts[counts] = (mask, plan)
+    return found
+
+
+def _mask(run: Run, counts: tuple[int, ...]) -> tuple[bool, ...]:
+    """Return which results somebody holds besides the record itself."""
+    uses: dict[int, int] = {}
+
+    def count(x: Any) -> None:
+        if isinstance(x, TensorBase):
+            uses[id(x)] = uses.get(id(x), 0) + 1
+        elif type(x) in (list, tuple):
+            for item in x:
+                count(item)
+
+    for logged in run.log:
+        if isinstance(logged, Flushed):
+            count(logged.tensor)
+        else:
+            count(logged.args)
+            count(list(logged.kwargs.values()))
+    return tuple(
+        n > OWN_REFERENCES - (tensor._promise.made.spare is not tensor) + uses.get(id(tensor), 0)
+        for n, tensor in zip(counts, run.made, strict=True))
+
+
+def _compute(run: Run, plan: Plan) -> list[np.ndarray]:
+    program = plan.program
+    if program is None:
+        return []
+    arrays = [_array(run, source) for source in plan.sources]
+    take = _free_memory(run, plan, arrays) if program.updates and plan.node is None else None
+    runtime.executions += 1
+    return [runtime.owned(array) for array in program.run(arrays, take)]
+
+
+def _free_memory(run: Run, plan: Plan, arrays: list[np.ndarray]) -> dict[int, np.ndarray]:
+    """Return the arrays that outputs may take over: of parameters that they replace."""
+    free = {}
+    updates = plan.program.updates
+    for write in plan.writes:
+        place = updates.get(write.output)
+        if place is None:
+            continue
+        old = run.deferred[id(run.slots[write.slot]._storage)].value
+        # Held by the value, the record, the list and the variable here, and the counting itself.
+        array = arrays[place]
+        if (old.data is array and not old.volatile and (not old.tracked or old.history is not None)
+                and getrefcount(array) == OWN_REFERENCES + 1 and array.flags.owndata):
+            free[write.output] = array
+    return free
+
+
+def _array(run: Run, source: Source) -> np.ndarray:
+    kind, first, second = source
+    if kind == "leaf":
+        return run.arrays[first]
+    if kind == "constant":
+        return first
+    if kind == "output":
+        return run.outputs[first][second]
+    logged: Any = run.log[first]
+    if kind == "draw":
+        return np.array(logged.draws[second], np.uint64).view(np.int64)
+    place, dtype = second
+    key = (logged.numbers[place], dtype)
+    array = run.numbers.get(key)
+    if array is None or key[0] == 0:  # zeros of both signs are equal keys
+        if len(run.numbers) > 256:
+            run.numbers.clear()
+        array = number(key[0], dtype).data
+        run.numbers[key] = array  # type: ignore[assignment]
+    return array  # type: ignore[return-value]
+
+
+def _fill(run: Run, plan: Plan, arrays: list[np.ndarray]) -> None:
+    ends = plan.node is None
+    cells: dict[int, Cell] = {}
+    for fill in plan.fills:
+        tensor = run.slots[fill.slot]
+        if fill.source is None:  # a view of memory from outside
+            if ends:
+                tensor._storage, tensor._promise = run.slots[fill.cell]._storage, None
+            continue
+        promise = tensor._promise
+        promise.array = (arrays[fill.source] if type(fill.source) is int
+                         else _array(run, fill.source))
+        promise.fill = fill
+        promise.cell = cells.setdefault(fill.cell, Cell()) if _is_shared(plan, fill) else None
+        if ends:
+            promise.run = None
+        promise.made.spare = None
+
+
+def _is_shared(plan: Plan, fill: Fill) -> bool:
+    return sum(1 for other in plan.fills if other.cell == fill.cell) > 1
+
+
+def _write(run: Run, plan: Plan, arrays: list[np.ndarray]) -> None:
+    """Give tensors from outside what was written into them; the record ends."""
+    for write in plan.writes:
+        storage = run.slots[write.slot]._storage
+        value = run.deferred[id(storage)].value
+        _put(storage, value, arrays[write.output])
+        storage.version.count = run.deferred[id(storage)].version + write.versions
+
+
+def _put(storage: Any, old: Value, array: np.ndarray) -> None:
+    if old.data is array:
+        old.data = None  # its memory was taken over
+    value = leaf(array, old.dtype)
+    if old.tracked:
+        value.tracked, value.history = True, origin(old)
+    storage.deferred, storage.earlier, storage.value = None, None, value
+    trace.hold(storage)
+
+
+def _go_on(run: Run, plan: Plan, tensor: TensorBase | None, mask: tuple[bool, ...],
+           arrays: list[np.ndarray]) -> None:
+    _write(run, plan, arrays)
+    run.log.append(Flushed(tensor, mask, plan, arrays))
+    run.outputs.append(arrays)
+    for held, result in zip(mask, run.made, strict=True):
+        if not held:
+            run.slots[result._promise.made.slot] = None
+    run.made = [result for held, result in zip(mask, run.made, strict=True) if held]
+    run.node = plan.node
