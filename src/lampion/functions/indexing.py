@@ -216,7 +216,7 @@ def getitem(x: TensorBase, index: Any) -> Any:
             piece = x._storage.value.data
             for step in view._steps:
                 piece = base.numpy_step(piece, step)
-            view._cached = (x._storage.value, ir.leaf(np.ascontiguousarray(piece), x._dtype))
+            view._cached = (x._storage.value, ir.leaf(np.asarray(piece, order="C"), x._dtype))
         return view
     finally:
         ir.mode.run = run

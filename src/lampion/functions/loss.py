@@ -12,6 +12,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from lampion import errors
+from lampion.base import check_known
 from lampion.functions.activation import logsigmoid
 from lampion.functions.checks import (
     legacy_reduction,

@@ -65,7 +65,8 @@ def record(run: Run, call: Call, args: tuple, kwargs: dict) -> Any:
         return make(run, call, args, kwargs)
     for tensor, kind in description.fresh:
         table.meet(tensor, kind)
-    before = [table.tensor(slot)._gradient for slot in table.differentiable]
+    before = [(slot, table.tensor(slot)) for slot in table.differentiable]
+    before = [(slot, tensor, tensor._gradient) for slot, tensor in before if tensor is not None]
     try:
         result, noting = perform(run, call, args, kwargs, description.numbers)
     except BaseException:
@@ -132,8 +133,8 @@ def _entry(run: Run, node: Node, call: Call, args: tuple, kwargs: dict, descript
 def _gradients(table: Table, before: list, made: list[Made]) -> list[tuple[int, int]]:
     """Return whose `.grad` is another tensor now, and which."""
     changed = []
-    for slot, old in zip(table.differentiable, before, strict=True):
-        gradient = table.tensor(slot)._gradient
+    for slot, tensor, old in before:
+        gradient = tensor._gradient
         if gradient is old or gradient is None:
             continue
         place = table.slot_of(gradient)
