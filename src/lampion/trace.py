@@ -109,6 +109,8 @@ def held() -> list[Value]:
 
 def pending_count() -> int:
     """Return how many values wait to be computed."""
+    if mode.run is not None:
+        mode.run.materialise()
     return len(held())
 
 

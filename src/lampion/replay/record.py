@@ -19,6 +19,7 @@ from .tree import Call, Entry, Made, Moment, Node
 if TYPE_CHECKING:
     from .run import Run
 
+# A record that goes on and on without a flush is given up.
 LONGEST_RECORD = 4096
 
 
@@ -105,6 +106,7 @@ def _entry(run: Run, node: Node, call: Call, args: tuple, kwargs: dict, descript
             raise Refused("a call that did something else this time")
         return known
     if node.depth >= LONGEST_RECORD:
+        run.cut()
         raise Refused("a record without end")
     entry = Entry()
     entry.call, entry.key, entry.grad = call, description.key, mode.grad
@@ -126,6 +128,8 @@ def _entry(run: Run, node: Node, call: Call, args: tuple, kwargs: dict, descript
     entry.location = user_location()
     entry.node = Node(node.depth + 1)
     node.entries[entry.key] = entry
+    if run.branch is None:
+        run.branch = (node, entry.key, run.entries)
     run.entries += 1
     return entry
 

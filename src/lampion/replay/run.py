@@ -27,8 +27,7 @@ from .results import decode
 from .table import Table
 from .tree import Call, Entry, Made, Node
 
-# A record that goes on and on is ended here; so is the tree, when it has so many entries.
-LONGEST_RECORD = 4096
+# A tree with more entries than this is dropped.
 LARGEST_TREE = 60_000
 
 
@@ -50,6 +49,7 @@ class Run:
         gradients: what `.grad` of a tensor was before the record changed it.
         undo: functions that take back what else was changed.
         outputs: the arrays of the flushes after which the record went on.
+        branch: where the record left what was known: (node, key, number of entries before).
         reads_gradients: whether a call of the record depends on `.grad` of some tensor.
     """
 
@@ -79,6 +79,7 @@ class Run:
         self.undo: list[Any] = []
         self.outputs: list[list[np.ndarray]] = []
         self.reads_gradients = False
+        self.branch: tuple[Node, tuple, int] | None = None
         if mode.inference or self.entries > LARGEST_TREE:
             self._give_up()
 
@@ -313,7 +314,14 @@ class Run:
         if self.node is not None:
             self.materialise()
             self.reasons.lost(reason)
-            self.node = None
+            self.node = self.table = None
+
+    def cut(self) -> None:
+        """Take what this record added out of the tree."""
+        if self.branch is not None:
+            node, key, self.entries = self.branch
+            node.entries.pop(key, None)
+            node.next = None
 
 
 def copied(x: Any) -> Any:
