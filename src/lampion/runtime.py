@@ -129,7 +129,6 @@ class Prepared:
             # The oracle meets the same mistake, and names the line that recorded it this time.
             return interpret.run(self.graph, arrays)
 
-
     def lasting(self) -> Prepared:
         """Return the same without the values it was prepared from, which hold their arrays."""
         copies: dict[int, Value] = {}

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from lampion import errors
 from lampion.autograd import no_grad
-from lampion.base import own
+from lampion.base import check_known, own
 from lampion.functions import creation
-from lampion.base import check_known
 from lampion.functions.checks import dtype_name, require_tensor
 from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from lampion.tensor import Tensor
 
 

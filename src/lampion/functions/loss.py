@@ -25,6 +25,8 @@ from lampion.functions.checks import (
 from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from lampion.tensor import Tensor
 
 # PyTorch never lets a logarithm of a probability fall below this, so a loss stays finite.

@@ -39,8 +39,8 @@ from lampion.optim.hooks import (
     register_optimizer_step_pre_hook,
     with_hooks,
 )
-from lampion.replay.recorded import forget_gradients
 from lampion.optim.settings import check_flags, required, split_names
+from lampion.replay.recorded import forget_gradients
 from lampion.tensor import Tensor
 
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]

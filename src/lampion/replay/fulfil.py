@@ -186,8 +186,5 @@ def _go_on(run: Run, plan: Plan, tensor: TensorBase | None, mask: tuple[bool, ..
     _write(run, plan, arrays)
     run.log.append(Flushed(tensor, mask, plan, arrays))
     run.outputs.append(arrays)
-    for held, result in zip(mask, run.made, strict=True):
-        if not held:
-            run.slots[result._promise.made.slot] = None
     run.made = [result for held, result in zip(mask, run.made, strict=True) if held]
     run.node = plan.node

@@ -115,10 +115,7 @@ def _same(operands: Any, expected: tuple, slots: list) -> bool:
     kind, numbers = expected
     if type(operands) is not kind or len(operands) != len(numbers):
         return False
-    for x, number in zip(operands, numbers, strict=True):
-        if x is not slots[number]:
-            return False
-    return True
+    return all(x is slots[number] for x, number in zip(operands, numbers, strict=True))
 
 
 def _long(kinds: str, constants: list) -> Callable:

@@ -134,8 +134,8 @@ class Table:
     def _check_result(self, tensor: TensorBase) -> None:
         storage = tensor._storage
         value = storage.value
-        if (type(tensor) is not base.TensorType or storage.shared is not None or storage.inference or value.volatile
-                or tensor._retain is not None or storage.rooted is not None):
+        if (type(tensor) is not base.TensorType or tensor._retain is not None or value.volatile
+                or storage.shared is not None or storage.inference or storage.rooted is not None):
             raise Refused("a result of a special kind")
         root = origin(value)
         if value.tracked and root.leaf is not None and root.leaf() is tensor:

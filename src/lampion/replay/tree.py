@@ -46,8 +46,8 @@ class Made:
         spare: a tensor of an earlier replay, to be handed out again when nobody holds it.
     """
 
-    __slots__ = ("slot", "cell", "outside", "shape", "strides", "offset", "steps", "is_view", "one_of_many",
-                 "dtype", "tracked", "spare")
+    __slots__ = ("slot", "cell", "outside", "shape", "strides", "offset", "steps", "is_view",
+                 "one_of_many", "dtype", "tracked", "spare")
 
     def __init__(self, slot: int, cell: int, tensor: Any, owner: Any = None):
         self.slot, self.cell, self.outside = slot, cell, owner is not None

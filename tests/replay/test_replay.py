@@ -1,0 +1,24 @@
+"""Replay changes nothing but the time: loops with and without it give the same bits."""
+
+import pytest
+
+import lampion as torch
+
+from .scenarios import SCENARIOS
+
+
+@pytest.fixture(autouse=True)
+def replay_again():
+    yield
+    torch.set_replay(True)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_same_numbers_with_and_without(name):
+    torch.set_replay(False)
+    torch.manual_seed(42)
+    expected = SCENARIOS[name](torch)
+    torch.set_replay(True)
+    for _ in range(2):  # the second time everything was seen before
+        torch.manual_seed(42)
+        assert repr(SCENARIOS[name](torch)) == repr(expected)
