@@ -226,6 +226,8 @@ class Lifted(float):
 
     __slots__ = ("place",)
 
+    place: int
+
     def __new__(cls, value: float, place: int):
         made = super().__new__(cls, value)
         made.place = place

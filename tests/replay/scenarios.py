@@ -219,7 +219,7 @@ def scheduled(torch):
 @scenario
 def changing_numbers(torch):
     model, seen = network(torch), []
-    for step, (x, y) in enumerate(batches(torch, 8)):
+    for step, (x, _y) in enumerate(batches(torch, 8)):
         weight = [0.5, 1.0, 0.0, -0.0, float("inf"), 2, True, 0.25][step]
         out = model(x * weight + step) / (step + 1.5)
         seen.append((out - 0.1 * step).sum().item())

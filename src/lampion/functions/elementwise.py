@@ -830,7 +830,7 @@ def copy_(input: TensorBase, other: Any, non_blocking: bool = False) -> Any:
 
 
 # Numbers among these arguments only become values, so that they may change from call to call.
-LIFTS = {name: (0, 1) for name in (
+LIFTS: dict[str, tuple[int, ...]] = {name: (0, 1) for name in (
     "add", "sub", "rsub", "mul", "div", "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge")}
 LIFTS |= {name: (1,) for name in ("add_", "sub_", "mul_", "div_", "fill_")}
 record_module(globals(), but=("equal", "allclose", "zeros_like_number"), lifts=LIFTS)

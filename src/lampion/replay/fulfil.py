@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import runtime, trace
+from .. import runtime
 from ..base import TensorBase
 from ..ir import Value, leaf, number, origin
+from ..trace import compute, hold, is_empty
 from .log import Flushed
 from .promise import Cell
 from .tree import Fill, Moment, Plan, Source
@@ -26,9 +27,9 @@ MOST_COUNTS = 64
 def fulfil(run: Run, tensor: TensorBase | None, value: Value | None) -> bool:
     """Do a flush by a plan; False where there is none."""
     if not run.log:
-        trace.compute(value)
+        compute(value)
         return True
-    if not trace.is_empty() or (tensor is None and value is not None):
+    if not is_empty() or (tensor is None and value is not None):
         return False
     slot = None
     if tensor is not None:
@@ -178,7 +179,7 @@ def _put(storage: Any, old: Value, array: np.ndarray) -> None:
     if old.tracked:
         value.tracked, value.history = True, origin(old)
     storage.deferred, storage.earlier, storage.value = None, None, value
-    trace.hold(storage)
+    hold(storage)
 
 
 def _go_on(run: Run, plan: Plan, tensor: TensorBase | None, mask: tuple[bool, ...],

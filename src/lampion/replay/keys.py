@@ -36,7 +36,7 @@ class Description:
 
     __slots__ = ("key", "fresh", "numbers", "operands", "_slot_of", "_size")
 
-    def __init__(self, run: Any, call: Call, args: tuple, kwargs: dict, operands: list):
+    def __init__(self, run: Any, call: Call, args: tuple, kwargs: dict, operands: Any):
         self.operands = operands
         self.fresh: list[tuple[TensorBase, tuple]] = []
         self.numbers: list[float] = []

@@ -36,7 +36,8 @@ def matcher(operands: list, description: Description, slot_of: Callable,
         slot_of: gives the slots of tensors that the record knows, those met here included.
         lifts: places of operands that are lifted when they are floats.
     """
-    kinds, constants = "", []
+    kinds = ""
+    constants: list[Any] = []
     fresh = {id(tensor): kind for tensor, kind in description.fresh}
     met: set[int] = set()
     for place, x in enumerate(operands):

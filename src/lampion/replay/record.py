@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from .. import trace
 from ..base import TensorBase
 from ..errors import user_location
 from ..ir import Lifted, Value, mode
+from ..trace import compute, over_budget
 from .keys import Description, Refused
 from .learn import learn
 from .matching import matcher
@@ -66,8 +66,8 @@ def record(run: Run, call: Call, args: tuple, kwargs: dict) -> Any:
         return make(run, call, args, kwargs)
     for tensor, kind in description.fresh:
         table.meet(tensor, kind)
-    before = [(slot, table.tensor(slot)) for slot in table.differentiable]
-    before = [(slot, tensor, tensor._gradient) for slot, tensor in before if tensor is not None]
+    leaves = [(slot, table.tensor(slot)) for slot in table.differentiable]
+    before = [(slot, tensor, tensor._gradient) for slot, tensor in leaves if tensor is not None]
     try:
         result, noting = perform(run, call, args, kwargs, description.numbers)
     except BaseException:
@@ -80,7 +80,7 @@ def record(run: Run, call: Call, args: tuple, kwargs: dict) -> Any:
         return result
     table.absorb(entry, noting)
     run.node, node.next = entry.node, entry
-    if trace.over_budget():
+    if over_budget():
         entry.flushes = entry.is_special = True
         flush(run, None, None)
     return result
@@ -168,7 +168,7 @@ def flush(run: Run, tensor: TensorBase | None, value: Value | None) -> None:
             node = None
     if node is None:
         try:
-            trace.compute(value)
+            compute(value)
         finally:
             run.begin()
         return
@@ -183,7 +183,7 @@ def flush(run: Run, tensor: TensorBase | None, value: Value | None) -> None:
             found.append((plan, pending))
 
     try:
-        trace.compute(value, watch)
+        compute(value, watch)
     except BaseException:
         run.begin()
         raise

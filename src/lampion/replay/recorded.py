@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType
 from typing import Any
 
@@ -38,7 +38,7 @@ forget_gradients = recorded(
 
 
 def record_module(names: dict[str, Any], but: Iterable[str] = (),
-                  lifts: dict[str, tuple[int, ...]] | None = None) -> None:
+                  lifts: Mapping[str, tuple[int, ...]] | None = None) -> None:
     """Record the public functions that a module defines.
 
     Args:

@@ -24,7 +24,6 @@ from .keys import Description, Refused, leaf_array, leaf_type
 from .log import Deferred, Flushed, Logged
 from .promise import Promise
 from .results import decode
-from .table import Table
 from .tree import Call, Entry, Made, Node
 
 # A tree with more entries than this is dropped.
@@ -65,9 +64,9 @@ class Run:
 
     def begin(self) -> None:
         """Begin a record at the root of the tree."""
-        self.node: Node | None = self.root
+        self.node: Any = self.root
         self.slow = False
-        self.table: Table | None = None
+        self.table: Any = None
         self.slots: list[Any] = []
         self.log: list[Logged | Flushed] = []
         self.made: list[TensorBase] = []
@@ -96,7 +95,7 @@ class Run:
         """Match a call, or make it."""
         if self.slow:
             return record.record(self, call, args, kwargs)
-        entry = self.node.next  # type: ignore[union-attr]
+        entry = self.node.next
         if (entry is not None and entry.call is call and entry.grad is mode.grad
                 and entry.matches is not None):
             if call.operands is not None:
@@ -136,7 +135,7 @@ class Run:
 
     def describe(self, call: Call, args: tuple, kwargs: dict) -> Description:
         """Describe a call in terms of slots."""
-        operands: list | None = []
+        operands: Any = ()
         if call.operands is not None:
             operands = call.operands(self, args, kwargs)
             if operands is None:
@@ -219,21 +218,21 @@ class Run:
 
     def size(self) -> int:
         """Return the number of slots."""
-        return self.table.size() if self.slow else len(self.slots)  # type: ignore[union-attr]
+        return self.table.size() if self.slow else len(self.slots)
 
     def slot_of(self, tensor: TensorBase) -> int | None:
         """Return a tensor's slot, None for one that the record has not met."""
         if self.slow:
-            return self.table.slot_of(tensor)  # type: ignore[union-attr]
+            return self.table.slot_of(tensor)
         return next((slot for slot, known in enumerate(self.slots) if known is tensor), None)
 
     def differentiable_slots(self) -> list[int]:
         """Return the slots of the tensors from outside that collect gradients."""
-        return self.table.differentiable if self.slow else self.differentiable  # type: ignore
+        return self.table.differentiable if self.slow else self.differentiable
 
     def tensor(self, slot: int) -> Any:
         """Return the tensor of a slot, None where it is gone."""
-        return self.table.tensor(slot) if self.slow else self.slots[slot]  # type: ignore
+        return self.table.tensor(slot) if self.slow else self.slots[slot]
 
     def meet(self, tensor: Any, kind: tuple, slots: list) -> bool:
         """Give a tensor from outside the next slot, if it is of that type and not known yet."""

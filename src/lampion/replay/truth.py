@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from .. import trace
 from ..base import TensorBase
 from ..ir import mode
+from ..trace import settle
 from . import record, results
 from .log import Flushed, Logged
 from .table import Table
@@ -99,5 +99,5 @@ def _flush_again(run: Run, slots: list, flushed: Flushed) -> None:
         if not held:
             slots[slot] = None
     wanted = None if flushed.tensor is None else flushed.tensor._value
-    trace.settle(flushed.arrays, wanted)
+    settle(flushed.arrays, wanted)
     table.flushed(flushed.arrays)
