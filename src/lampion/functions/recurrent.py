@@ -21,6 +21,7 @@ from ..dtypes import dtype as DType
 from ..ir import Type, Value, expand, mode, registry
 from ..ops.scan_layout import Scan, Window
 from ..ops.scan_plan import saving
+from ..replay.recorded import record_module
 from .linear import linear
 
 if TYPE_CHECKING:
@@ -158,3 +159,6 @@ def _gru_step(states: Sequence[Value], x: Value, weight: Value,
 
 STEPS = {"RNN_TANH": _elman_step("tanh"), "RNN_RELU": _elman_step("relu"), "LSTM": _lstm_step,
          "GRU": _gru_step}
+
+
+record_module(globals())
