@@ -672,7 +672,7 @@ class TestResilience:
             return len(gc.get_objects())
 
         before = run(10)
-        assert run(3000) < before + 1500  # a program that is kept holds some
+        assert run(3000) < before + 2500  # a program that is kept holds some
 
     def test_a_long_chain_can_be_differentiated(self, torch):
         x = torch.ones(2, requires_grad=True)

@@ -211,8 +211,9 @@ class Planned:
             if maker is None or new.type != old.type or maker <= settled or old.last > maker:
                 continue
             step = self.steps[maker]
-            if old.last < maker or (isinstance(step, Native) and (
-                    step.places.index(old), step.places.index(new)) in step.aligned):
+            if old.last < maker or (
+                    isinstance(step, Native) and old in step.places and new in step.places
+                    and (step.places.index(old), step.places.index(new)) in step.aligned):
                 found[output] = source
         return found
 
