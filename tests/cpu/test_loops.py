@@ -9,12 +9,12 @@ import random
 import numpy as np
 import pytest
 from drawn_graphs import graphs
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loop_oracle import run_loop
 
 from lampion import dtypes, interpret, ir, ops
-from lampion.cpu import native, steps, target
+from lampion.cpu import native, nest, pieces, steps, target
 from lampion.errors import ArgumentError
 from lampion.ir import Graph, Type, Value, registry
 from lampion.kernel import Compute, Load, Loop, Phase, Reduce, Store
@@ -67,12 +67,12 @@ def run_plan(plan: steps.Plan, addresses: list[int], instructions: target.Target
     calls = steps.bind(plan, addresses, -(-scratch.ctypes.data // 64) * 64, instructions,
                        fault.ctypes.data)
     for call in calls:
-        for begin, end in pieces(call.jobs, split):
+        for begin, end in parts(call.jobs, split):
             _SIGNATURE(call.address)(call.slots.ctypes.data, begin, end)
     return bool(fault[0])
 
 
-def pieces(jobs: int, split: int | None) -> list[tuple[int, int]]:
+def parts(jobs: int, split: int | None) -> list[tuple[int, int]]:
     if split is None:
         return [(0, jobs)]
     draw = random.Random(split)
@@ -260,6 +260,33 @@ def filled(loop: Loop, seed: int) -> list[np.ndarray]:
 @settings(max_examples=100, deadline=None)
 @given(loops(), st.integers(0, 2**32), st.sampled_from(targets()))
 def test_a_drawn_loop_computes_its_meaning(loop, seed, name):
+    check(loop, seed, name)
+
+
+@pytest.fixture
+def short_pieces(monkeypatch):
+    """Rows are cut in pieces of a few elements."""
+    monkeypatch.setattr(pieces, "PIECE", 20)
+    monkeypatch.setattr(pieces, "WORTH", 2)
+    monkeypatch.setattr(nest, "FEW", 10**9)
+    native._plan_loop.cache_clear()
+    yield
+    native._plan_loop.cache_clear()
+
+
+@settings(max_examples=40, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(loops(), st.integers(0, 2**32), st.sampled_from(targets()))
+def test_a_drawn_loop_in_pieces_computes_its_meaning(short_pieces, loop, seed, name):
+    check(loop, seed, name)
+
+
+def test_a_long_sum_has_pieces_for_all_threads():
+    plan = native.plan_loop(only_loop(total(leaf(1_000_003), 0)))
+    assert [step.jobs for step in plan.steps] == [31, 1]
+
+
+def check(loop: Loop, seed: int, name: str) -> None:
     first = len(loop.buffers) - loop.outputs
     buffers = filled(loop, seed)
     expected = [array.copy() for array in buffers]

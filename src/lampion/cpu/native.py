@@ -17,7 +17,7 @@ from . import loop_text, steps
 from .batch import batch as batch
 from .kernels import PROVIDERS
 from .loop_form import Form, form_of
-from .nest import is_flat, nest
+from .nest import is_flat, nests
 from .target import Target, host
 
 
@@ -35,8 +35,12 @@ def _plan_loop(loop: kernel.Loop, target: Target) -> steps.Plan | None:
     if not loop.rows or (is_flat(loop) and not loop.width):
         return steps.Plan((), 0)
     lanes = loop_text.lanes_of(loop, target)
-    form, slots, jobs = form_of(nest(loop, lanes), lanes)
-    return steps.Plan((steps.Step(kernel_of(form, lanes, target), jobs, slots),), 0)
+    made, scratch_bytes = nests(loop, lanes)
+    found = []
+    for nest in made:
+        form, slots, jobs = form_of(nest, lanes)
+        found.append(steps.Step(kernel_of(form, lanes, target), jobs, slots))
+    return steps.Plan(tuple(found), scratch_bytes)
 
 
 def kernel_of(form: Form, lanes: int, target: Target) -> steps.Kernel:

@@ -18,12 +18,15 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ..kernel import Compute, Load, Loop, Phase, Reduce, Statement, Store
+from . import pieces
 from .steps import Place
 
 PIECE = 16384  # elements of a row that one job of an elementwise loop does
 TILE = 128  # the same where elements do not lie side by side: their lines stay in the cache
 GATHER = 8  # what a vector of elements that do not lie side by side costs, in instructions
 FOLD = 8  # what combining the elements of a vector costs
+FEW = 8  # rows (or blocks of rows side by side) that threads cannot share well
+MANY = 4  # vectors of rows that are passed side by side
 
 
 class Clip(NamedTuple):
@@ -71,17 +74,28 @@ def is_flat(loop: Loop) -> bool:
         isinstance(s, Reduce) for s in loop.phases[0].inner)
 
 
-def nest(loop: Loop, lanes: int) -> Nest:
-    """Bring a loop into the form that is written as text.
+def nests(loop: Loop, lanes: int) -> tuple[list[Nest], int]:
+    """Bring a loop into the form that is written as text: one nest after another.
 
     Args:
         lanes: elements of a vector.
+
+    Returns:
+        The nests, and how many bytes of scratch memory they use.
     """
     if is_flat(loop):
-        return _flat(loop, lanes)
-    loop = _sorted(_emptied(_dropped(loop)))
-    loop = _joined(loop)
-    return _with_lanes(loop, lanes)
+        return [_flat(loop, lanes)], 0
+    loop = _joined(_sorted(_emptied(_dropped(loop))))
+    made = _with_lanes(loop, lanes)
+    together = min(loop.rows, MANY * lanes) if made.lanes_outer else 1
+    if loop.rows >= FEW * together:
+        return [made], 0
+    cut = pieces.cut(loop, together)
+    if cut is None:
+        return [made], 0
+    parts = _with_lanes(cut.parts, lanes, cut.length)
+    rest = _with_lanes(_joined(_sorted(_emptied(_dropped(cut.rest)))), lanes)
+    return [n._replace(places=cut.places) for n in (parts, rest)], cut.scratch_bytes
 
 
 # --- axes ------------------------------------------------------------------------------------
@@ -220,16 +234,26 @@ def _lane_cost(loop: Loop, axis: int, lanes: int) -> float:
     return work * vectors / length
 
 
-def _with_lanes(loop: Loop, lanes: int) -> Nest:
+def _with_lanes(loop: Loop, lanes: int, cut: int = 0) -> Nest:
+    """Put the axis that vectors lie along last among its kind.
+
+    Args:
+        cut: where the first outer axis counts pieces of the first inner one: its whole length.
+    """
     first, count = len(loop.outer), len(loop.outer) + len(loop.inner)
+    candidates = range(1 if cut else 0, first)
+
+    def ordered(outer: list[int], inner: list[int], lanes_outer: bool) -> Nest:
+        clip = Clip(outer.index(0), inner.index(first), cut) if cut else None
+        return Nest(_with_axes(loop, outer, inner), lanes_outer, clip)
+
     inner = min(range(first, count), key=lambda k: (_lane_cost(loop, k, lanes), -k))
     folds = sum(isinstance(s, Reduce) for p in loop.phases for s in p.inner) * FOLD
     inner_cost = _lane_cost(loop, inner, lanes) + folds / max(loop.width, 1)
-    if first:
-        outer = min(range(first), key=lambda k: (_lane_cost(loop, k, lanes), -k))
+    if candidates:
+        outer = min(candidates, key=lambda k: (_lane_cost(loop, k, lanes), -k))
         if _lane_cost(loop, outer, lanes) < inner_cost:
-            order = [*(k for k in range(first) if k != outer), outer]
-            return Nest(_with_axes(loop, order, range(first, count)), True)
-    order = [*(k for k in range(first, count) if k != inner), inner]
-    return Nest(_with_axes(loop, range(first), order), False)
-
+            return ordered([*(k for k in range(first) if k != outer), outer],
+                           list(range(first, count)), True)
+    return ordered(list(range(first)), [*(k for k in range(first, count) if k != inner), inner],
+                   False)
