@@ -42,7 +42,7 @@ def run_loop(loop: Loop, buffers: list[np.ndarray]) -> None:
             if isinstance(statement, Load):
                 results.append(window(buffers[statement.buffer], loop, statement, inside))
             elif isinstance(statement, Compute):
-                operands = [single(results[k]) for k in statement.operands]
+                operands = np.broadcast_arrays(*(single(results[k]) for k in statement.operands))
                 made = statement.op.meaning(np, *operands, **dict(statement.settings))
                 results.append(rounded(made, statement.dtype))
             elif isinstance(statement, Reduce):
