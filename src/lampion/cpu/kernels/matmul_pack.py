@@ -45,19 +45,25 @@ def pack_wide(element: str, vectors: int, target: Target) -> Kernel:
 
 def transpose(f: Function, vector: str, rows: list[str]) -> list[str]:
     """Return the columns of a square of vectors: swap ever larger blocks across the diagonal."""
-    width = len(rows)
-    block = 1
+    width, lanes, kind, block = len(rows), len(rows), vector, 1
     while block < width:
-        low = [lane - block + width if lane & block else lane for lane in range(width)]
-        high = [lane + width if lane & block else lane + block for lane in range(width)]
+        if block == 2 and vector.endswith("x float>"):
+            # Two floats move as one double: shuffles of fewer lanes are quicker to compile.
+            lanes, kind = width // 2, f"<{width // 2} x double>"
+            rows = [f.value(f"bitcast {vector} {row} to {kind}") for row in rows]
+        step = block * lanes // width
+        low = [lane - step + lanes if lane & step else lane for lane in range(lanes)]
+        high = [lane + lanes if lane & step else lane + step for lane in range(lanes)]
         turned = list(rows)
         for i in range(width):
             if not i & block:
                 j = i + block
-                turned[i] = f.shuffle(vector, rows[i], rows[j], low)
-                turned[j] = f.shuffle(vector, rows[i], rows[j], high)
+                turned[i] = f.shuffle(kind, rows[i], rows[j], low)
+                turned[j] = f.shuffle(kind, rows[i], rows[j], high)
         rows = turned
         block *= 2
+    if kind != vector:
+        rows = [f.value(f"bitcast {kind} {row} to {vector}") for row in rows]
     return rows
 
 
