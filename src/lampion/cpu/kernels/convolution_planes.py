@@ -56,8 +56,9 @@ def suits(shape: Shape, width: int, itemsize: int) -> bool:
         return False
     steps = shape.inputs * shape.taps
     reading = 0.5 if shape.outputs == 1 else 0.7 if shape.outputs == 2 else 0.85
+    efficiency = across / whole(across, _lanes(shape, width))
     in_lanes = shape.outputs / whole(shape.outputs, width) * steps / (steps + 14)
-    return in_lanes < across / whole(across, width) * steps / (steps + 4) * reading
+    return in_lanes < efficiency * steps / (steps + 4) * reading
 
 
 def suits_weight(shape: Shape, width: int, itemsize: int) -> bool:
@@ -74,7 +75,7 @@ def planes_plan(shape: Shape, weights: tuple[int, int, int],
         weights: distances of groups, outputs and inputs in the weight.
     """
     itemsize = size_of(element)
-    width = target.lanes(itemsize)
+    width = _lanes(shape, target.lanes(itemsize))
     layout = _layout(shape, width)
     channels = min(UNITS, key=lambda n: (whole(shape.outputs, n), -n))
     most = UNITS[channels] // (2 if target.registers < 32 else 1)
@@ -90,8 +91,8 @@ def planes_plan(shape: Shape, weights: tuple[int, int, int],
         Slot.RESULT_GROUP: shape.outputs * shape.pixels, Slot.RESULT_CHANNEL: shape.pixels,
         Slot.OTHER_GROUP: weights[0], Slot.OTHER_CHANNEL: weights[1],
         Slot.PHASE_COUNT: len(phases) // PHASE, Slot.TILE_UNITS: units[1], Slot.PITCH: pitch,
-        Slot.TILE: tile(element, channels, units[1], target), Slot.TILE_CHANNELS: channels,
-        Slot.LAST_TILE: tile(element, shape.outputs % channels, units[1], target)
+        Slot.TILE: tile(element, width, channels, units[1], target), Slot.TILE_CHANNELS: channels,
+        Slot.LAST_TILE: tile(element, width, shape.outputs % channels, units[1], target)
         if shape.outputs % channels else 0,
         Slot.OUT: out(element, target), Slot.BUFFER_CHANNEL: buffer,
     }
@@ -103,7 +104,7 @@ def weight_planes_plan(shape: Shape, operands: tuple[Place, Place, Place], eleme
                        target: Target) -> Plan:
     """Return how to compute the weight's gradient; operands are input, gradient and result."""
     itemsize = size_of(element)
-    width = target.lanes(itemsize)
+    width = _lanes(shape, target.lanes(itemsize))
     layout = _layout(shape, width)
     across = whole(shape.result[2], width)
     other = Pitch(across * shape.result[1], across, across * shape.result[1],
@@ -137,7 +138,7 @@ def weight_planes_plan(shape: Shape, operands: tuple[Place, Place, Place], eleme
         Slot.PHASE_COUNT: 0, Slot.TILE_UNITS: size, Slot.PITCH: 0, Slot.WIDTH: width,
         Slot.WHOLE: complete * shape.result[1], Slot.LAST: shape.result[2] % width,
         Slot.REST: len(read) - complete * shape.result[1],
-        Slot.TILE: weight_tile(element, size, target), Slot.OUT: lanes(element, target),
+        Slot.TILE: weight_tile(element, width, size, target), Slot.OUT: lanes(element, width, target),
         Slot.TAPS: count, Slot.UNIT_ROOM: room,
         **box_slots(Slot.OTHER_BOX, there,
                     Extent((0, 0, 0), (1, shape.result[1], across)), other),
@@ -150,6 +151,14 @@ def weight_planes_plan(shape: Shape, operands: tuple[Place, Place, Place], eleme
 def _whole_number(argument: Argument) -> int:
     assert isinstance(argument, int)
     return argument
+
+
+def _lanes(shape: Shape, width: int) -> int:
+    """Return how many lanes to use: narrow vectors cost less than empty lanes of wide ones."""
+    across = max(phase.members(shape.result[2]) for phase in shape.phases[2])
+    while width > 4 and width // 2 >= across:
+        width //= 2
+    return width
 
 
 def _layout(shape: Shape, width: int) -> Layout:
@@ -179,7 +188,7 @@ def _tables(shape: Shape, layout: Layout, weight_input: int, width: int, itemsiz
     pitch = whole(max((n[2] for _, n in axes), default=1), width)
     rows = sum(n[1] for _, n in axes)
     counts = [n[1] * -(-n[2] // width) for _, n in axes]
-    size = min((most // 3, most // 2, most),
+    size = min(range(most // 3, most + 1),
                key=lambda k: (sum(-(-c // k) * (k + 2) for c in counts), -k))
     units, steps, phases = [], [], []
     begin_units = begin_steps = begin_rows = 0

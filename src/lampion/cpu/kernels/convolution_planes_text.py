@@ -30,16 +30,16 @@ from .convolution_tiles import after
 UNIT = 3  # numbers of a unit: offsets in B and C, mask; of the weight's gradient, only two
 
 
-def tile(element: str, channels: int, units: int, target: Target) -> Kernel:
-    """Return the kernel of a tile of some channels and units."""
-    return Kernel(f"convolution planes tile {element} {channels} {units}",
-                  lambda: _tile_text(element, channels, units, target), "tile")
+def tile(element: str, width: int, channels: int, units: int, target: Target) -> Kernel:
+    """Return the kernel of a tile of some channels and units, each `width` lanes."""
+    return Kernel(f"convolution planes tile {element} {width} {channels} {units}",
+                  lambda: _tile_text(element, width, channels, units, target), "tile")
 
 
-def weight_tile(element: str, units: int, target: Target) -> Kernel:
+def weight_tile(element: str, width: int, units: int, target: Target) -> Kernel:
     """Return the kernel of a tile of the weight's gradient."""
-    return Kernel(f"convolution planes weight tile {element} {units}",
-                  lambda: _weight_tile_text(element, units, target), "tile")
+    return Kernel(f"convolution planes weight tile {element} {width} {units}",
+                  lambda: _weight_tile_text(element, width, units, target), "tile")
 
 
 def split(element: str, target: Target) -> Kernel:
@@ -52,9 +52,10 @@ def out(element: str, target: Target) -> Kernel:
     return Kernel(f"convolution out {element}", lambda: _out_text(element, target), "out")
 
 
-def lanes(element: str, target: Target) -> Kernel:
+def lanes(element: str, width: int, target: Target) -> Kernel:
     """Return `lanes`: target[k] = the sum of vector k of the source."""
-    return Kernel(f"convolution lanes {element}", lambda: _lanes_text(element, target), "lanes")
+    return Kernel(f"convolution lanes {element} {width}",
+                  lambda: _lanes_text(element, width, target), "lanes")
 
 
 def _step(f: Function, step: str) -> list[str]:
@@ -64,11 +65,10 @@ def _step(f: Function, step: str) -> list[str]:
             for k, base in enumerate(("%a", "%b"))]
 
 
-def _tile_text(element: str, channels: int, units: int, target: Target) -> str:
+def _tile_text(element: str, width: int, channels: int, units: int, target: Target) -> str:
     module = Module(target)
     f = module.function("tile", ["ptr %a", "i64 %a_channel", "ptr %units", "ptr %b", "ptr %steps",
                                  "i64 %count", "ptr %c", "i64 %c_channel"])
-    width = target.lanes(size_of(element))
     vector = f"<{width} x {element}>"
     table = [[f.at("%units", UNIT * i + k, "i64") for k in range(UNIT)] for i in range(units)]
     offsets = [f.load("i64", unit[0]) for unit in table]
@@ -95,11 +95,10 @@ def _tile_text(element: str, channels: int, units: int, target: Target) -> str:
     return module.text()
 
 
-def _weight_tile_text(element: str, units: int, target: Target) -> str:
+def _weight_tile_text(element: str, width: int, units: int, target: Target) -> str:
     module = Module(target)
     f = module.function("tile", ["ptr %a", "ptr %units", "ptr %b", "ptr %steps", "i64 %count",
                                  "ptr %c", "i64 %go_on", "i64 %lanes"])
-    width = target.lanes(size_of(element))
     vector = f"<{width} x {element}>"
     pairs = [f.at("%units", 2 * i, "i64") for i in range(units)]
     offsets = [f.load("i64", pair) for pair in pairs]
@@ -185,10 +184,9 @@ def _out_text(element: str, target: Target) -> str:
     return module.text()
 
 
-def _lanes_text(element: str, target: Target) -> str:
+def _lanes_text(element: str, width: int, target: Target) -> str:
     module = Module(target)
     f = module.function("lanes", ["ptr %source", "i64 %count", "ptr %target"])
-    width = target.lanes(size_of(element))
     with f.loop(0, "%count") as k:
         total = f.variable(element, "0.0")
         with f.loop(0, width) as lane:
