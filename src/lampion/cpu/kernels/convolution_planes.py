@@ -138,8 +138,8 @@ def weight_planes_plan(shape: Shape, operands: tuple[Place, Place, Place], eleme
         Slot.PHASE_COUNT: 0, Slot.TILE_UNITS: size, Slot.PITCH: 0, Slot.WIDTH: width,
         Slot.WHOLE: complete * shape.result[1], Slot.LAST: shape.result[2] % width,
         Slot.REST: len(read) - complete * shape.result[1],
-        Slot.TILE: weight_tile(element, width, size, target), Slot.OUT: lanes(element, width, target),
-        Slot.TAPS: count, Slot.UNIT_ROOM: room,
+        Slot.TILE: weight_tile(element, width, size, target),
+        Slot.OUT: lanes(element, width, target), Slot.TAPS: count, Slot.UNIT_ROOM: room,
         **box_slots(Slot.OTHER_BOX, there,
                     Extent((0, 0, 0), (1, shape.result[1], across)), other),
     }
