@@ -123,7 +123,9 @@ class Filling:
         else:
             source = f"torch.tensor({self.literal(shape, dtype)}{suffix})"
         value = self.evaluate(source)
-        return Operand(source, self.torch.zeros(shape) if isinstance(value, Raised) else value)
+        if isinstance(value, Raised):  # PyTorch has made a tensor with a negative size before
+            value = self.torch.zeros([max(n, 0) for n in shape])
+        return Operand(source, value)
 
     def view_of(self, operand: Operand) -> Operand:
         """Return a view of the operand, if the one thought of is possible."""

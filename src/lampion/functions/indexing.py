@@ -282,7 +282,7 @@ def setitem(x: TensorBase, index: Any, update: Any) -> None:
         axis = places[0][0]
         _check_mask(view, masks[0], axis)
         after = len(view._shape) - axis - len(masks[0]._shape)
-        wide = s.reshape(masks[0], tuple(masks[0]._shape) + (1,) * after)
+        wide = s.reshape(masks[0], masks[0]._shape + (1,) * after) if after else masks[0]
         update = update if is_number(update) else update.to(x._dtype)
         if is_number(update) and dtypes.of_number(update).category > x._dtype.category:
             update = as_tensor(update, dtype=x._dtype)

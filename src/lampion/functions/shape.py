@@ -665,6 +665,11 @@ def cat(tensors: Sequence[TensorBase], dim: int = 0, *, axis: int | None = None,
                 f"cat: Sizes of tensors must match except in dimension {place}. Expected "
                 f"{shape_text(first._shape)} but got {shape_text(x._shape)} for tensor number "
                 f"{number} in the list.", fix="torch.stack([...]) to join along a new axis")
+    if len(kept) < len(tensors):
+        # They bring nothing but their gradient path.
+        nothing = first._shape[:place] + (0,) + first._shape[place + 1:]
+        kept = [reshape(x, nothing) if tuple(x._shape) == (0,) else x
+                for x in tensors if tuple(x._shape) != (0,) or x._tracked]
     values = tuple(x._value if x._dtype is dtype else registry["cast"](x._value, dtype=dtype)
                    for x in kept)
     result = call(m.concat, tuple(kept), {"axis": place}, values=values, label="cat")
