@@ -11,12 +11,16 @@ from collections.abc import Iterator
 
 import numpy
 
+from lampion import runtime
 from lampion.version import __version__, torch_interface
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REQUIRED = ("numpy", "llvmlite", "safetensors")
 EXTRAS = {"pillow": "images", "matplotlib": "plot"}
 ORACLE = "torch"
+# What the choices of runtime.py mean.
+BACKENDS = {"auto": "native code, and NumPy for small graphs", "native": "native code",
+            "numpy": "NumPy"}
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -40,7 +44,7 @@ def facts() -> Iterator[tuple[str, str]]:
     yield "processor", processor()
     yield "vector sets", " ".join(vector_sets()) or "none found"
     yield "processors", f"{usable_processors()} usable of {os.cpu_count()}"
-    yield "backend", "interpret (NumPy)"
+    yield "backend", BACKENDS[runtime.engine]
     settings = [f"{key}={value}" for key, value in sorted(os.environ.items()) if is_setting(key)]
     yield "settings", " ".join(settings) or "none in the environment"
     yield "torch", version(ORACLE) or "not installed (only the tests use it)"
