@@ -12,6 +12,7 @@ from ..kernel_text import size_of
 from ..steps import SCRATCH, Operand, Place, Plan, Step
 from ..steps import Slot as Argument
 from ..target import Target
+from . import pooling_pairs
 from .convolution import in_order
 from .convolution_shapes import three
 from .matmul import ELEMENTS
@@ -92,6 +93,16 @@ def _plan(
                            (Slot.KERNEL_DEPTH, kernel_size), (Slot.STEP_DEPTH, step),
                            (Slot.PADDING_DEPTH, padding), (Slot.DILATION_DEPTH, dilation)):
         slots |= {first + k: number for k, number in enumerate(numbers)}
+    if _pairs(name, size, out, kernel_size, step, padding, dilation):
+        code = pooling_pairs.kernel(name, element, target)
+        return Plan((Step(code, planes, tuple(slots[k] for k in Slot)),), 0)
     code = kernel(name, element, step[2], kernel_size[2], dilation[2], target)
     run = Step(code, planes, tuple(slots[k] for k in Slot))
     return Plan((run,), places * region)
+
+
+def _pairs(name: str, size, out, kernel_size, step, padding, dilation) -> bool:
+    """Return whether windows of 2 x 2 lie side by side."""
+    return (name != "index" and kernel_size == (1, 2, 2) and step[1:] == (2, 2)
+            and not any(padding) and dilation == (1, 1, 1) and size[0] == out[0] == 1
+            and all(2 * n <= length for n, length in zip(out[1:], size[1:], strict=True)))
