@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from lampion import dtypes, interpret, ir
 from lampion.body import trace
+from lampion.functions.recurrent import _body
 from lampion.grad import backpropagate
 from lampion.ir import Graph, Type, Value, VerifyError, registry
 from lampion.ops.scan_layout import Scan
@@ -178,6 +179,18 @@ def test_the_weights_gradient_is_one_product_over_all_steps():
     plan = make_plan(factors, (True, True, True), (True,), (True, *(False,) * (
         len(factors.body.results) - 2)))
     assert plan.gathered == {2: 1}
+
+
+def test_equal_gradients_are_stacked_once():
+    """The gradient of x is what w's product takes: one stack, and none twice."""
+    setup = saving(make(of_products, 5, False, (True,)), (True, True, True))
+    plan = make_plan(setup, (True, True, True), (True,), (True, False))
+    results = plan.setup.body.results[plan.setup.states:]
+    assert len(set(results)) == len(results)
+    body = _body("LSTM", 2, (12, 3), dtypes.float64, None, False)
+    setup = saving(Scan(body, 2, 1, 4, False, (True, False)), (True,) * 4)
+    plan = make_plan(setup, (True,) * 4, (True, False), (False,) * (len(setup.body.results) - 2))
+    assert len(plan.setup.body.results) == 2 + 1
 
 
 def test_the_backward_body_computes_no_function_again():

@@ -46,7 +46,7 @@ def scan_grad(g, y: Value, *inputs: Value, **settings) -> tuple[Value | None, ..
     @functools.cache
     def stacked(source: Source) -> Value:
         if source[0] == "back":
-            return read(result, back.output(source[1]))
+            return read(result, back.output(plan.outputs[source[1]]))
         return _stacked(setup, y, inputs, found, source)
 
     shares: list[Value | None] = []

@@ -78,6 +78,8 @@ class Plan(NamedTuple):
         rows: for each stacked input of the forward scan where its gradient is found.
         sums: for each input that stays the same, terms to add up after the backward scan.
         gathered: for each input whose sum is carried, the number of that state.
+        outputs: for each value that was asked for stacked, the output that holds it: equal values
+            are stacked once.
     """
 
     setup: Scan
@@ -86,6 +88,7 @@ class Plan(NamedTuple):
     rows: dict[int, Source]
     sums: dict[int, list[Term]]
     gathered: dict[int, int]
+    outputs: tuple[int, ...]
 
 
 @functools.lru_cache(maxsize=256)
@@ -185,7 +188,10 @@ class _Making:
         constants = [(source[1], value) for source, value in read if source[0] == "constant"]
         parameters = [*self.carried, *(v for _, v in stacked), *(v for _, v in constants)]
         count = len(self.carried)
-        back = Scan(close(parameters, results), count, len(stacked), setup.length,
-                    not setup.reverse, (False,) * count)
+        body = close(parameters, results)
+        places = list(dict.fromkeys(body.results[count:]))
+        outputs = tuple(places.index(place) for place in body.results[count:])
+        back = Scan(body.with_results([*body.results[:count], *places]), count, len(stacked),
+                    setup.length, not setup.reverse, (False,) * count)
         return Plan(back, tuple(s for s, _ in stacked), tuple(k for k, _ in constants),
-                    rows, sums, gathered)
+                    rows, sums, gathered, outputs)
