@@ -255,6 +255,17 @@ def test_slice_put(axes, layout, dtype, parts, in_place):
     same(found, meaning(registry["slice_put"], operands, options))
 
 
+@quick
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 3)), min_size=1,
+                max_size=3), layouts, st.sampled_from(ALL), st.integers(1, 3))
+def test_pad(axes, layout, dtype, parts):
+    low, shape, high = (tuple(axis[k] for axis in axes) for k in range(3))
+    operands = (numbers(np.random.default_rng(sum(shape)), shape, dtype),)
+    options = {"low": low, "high": high}
+    found, _ = run(registry["pad"], operands, options, layout, parts)
+    same(found, meaning(registry["pad"], operands, options))
+
+
 def test_memory_that_is_read_as_another_operand_is_not_overwritten():
     whole = {"start": (0,), "stop": (3,), "step": (1,)}
     x, other = (numbers(np.random.default_rng(k), (4,), dtypes.float32) for k in (0, 1))

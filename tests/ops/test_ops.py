@@ -109,7 +109,8 @@ def run(*outputs: Value):
 def test_every_op_says_what_it_means(op):
     assert op.doc.endswith(".") and len(op.doc) < 90
     assert op.kind in ("elementwise", "movement", "reduction", "opaque")
-    assert (op.kind == "opaque") == ("kernel" in op.lower)
+    # A pad has zeros where nothing is read, so it is no mere other way of reading.
+    assert (op.kind == "opaque" or op.name == "pad") == ("kernel" in op.lower)
 
 
 @by_name

@@ -19,6 +19,7 @@ acos atan sinh cosh tanh asinh acosh atanh erf erfinv pow atan2`; for division w
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ..dtypes import dtype as DType
 from ..ir import NoGradient, Op, Type, Value, registry
@@ -61,7 +62,7 @@ def _instruction(name: str) -> Callable:
 
 def movement(
     name: str, doc: str, *, meaning: Callable, result: Callable, grad: Callable, index: Callable,
-    inside: Callable | None = None, samples: tuple = (),
+    inside: Callable | None = None, kernel: str | None = None, samples: tuple = (),
 ) -> Op:
     """Define a movement op.
 
@@ -69,9 +70,12 @@ def movement(
         index: `index(i, x, **settings)`, the place in the input x that the result's place i
             shows: a fused reader follows it instead of moving anything.
         inside: `inside(i, x, **settings)`, whether that place exists; elsewhere stands a zero.
+        kernel: the hand-made kernel that does it where it cannot be read through.
         samples: (input shapes, settings) for generated tests.
     """
-    lower = {"index": index, "inside": inside}
+    lower: dict[str, Any] = {"index": index, "inside": inside}
+    if kernel is not None:
+        lower["kernel"] = kernel
     return register(Op(name, "movement", doc, meaning, result, grad, lower, (), samples))
 
 

@@ -128,7 +128,7 @@ pad = movement(
     result=lambda x, low, high: Type(
         tuple(n + a + b for n, a, b in zip(x.shape, low, high, strict=True)), x.dtype),
     index=lambda i, x, low, high: tuple(p - a for p, a in zip(i, low, strict=True)),
-    inside=_pad_inside,
+    inside=_pad_inside, kernel="pad",
     grad=lambda g, y, x, low, high: (slice_(
         g, start=low, stop=tuple(a + n for a, n in zip(low, x.shape, strict=True)),
         step=(1,) * len(low)),),

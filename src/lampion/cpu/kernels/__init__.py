@@ -46,6 +46,7 @@ PROVIDERS: dict[str, Provider] = {
     "matmul": matmul.provide,
     "max_pool": pooling.max_pool,
     "max_pool_input": pooling.max_pool_input,
+    "pad": copies.pad,
     "pool_argmax": pooling.pool_argmax,
     "pool_spread": pooling.pool_spread,
     "pool_sum": pooling.pool_sum,

@@ -2,6 +2,7 @@
 
     concat       all pieces in one step: each job belongs to one piece
     slice_put    a copy of x, then a copy of the update over it
+    pad          zeros, then a copy of x over them
 
 A copy whose two addresses are equal has nothing to do: the result was put in its operand's memory.
 """
@@ -10,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from ...ir import Type
 from ...strides import Shape, contiguous, is_contiguous
@@ -108,6 +111,23 @@ def slice_put(
     if whole is None or part is None:
         return None
     return Plan(tuple(step for step in (whole, part) if step.jobs), 0, in_place(x))
+
+
+def pad(
+    operands: tuple[Operand, ...], result: Type, settings: Mapping[str, Any], target: Target,
+) -> Plan | None:
+    """Plan the op `pad`: zeros everywhere, then a copy of x over its part."""
+    (x,) = operands
+    size, strides = itemsize(result), contiguous(result.shape)
+    begin = sum(a * s for a, s in zip(settings["low"], strides, strict=True))
+    nothing = steps.Table(np.zeros(1, np.int64))
+    zeros = copy_step([Piece(Place(1), nothing, result.shape, strides, (0,) * len(strides))],
+                      size, target)
+    part = copy_step([Piece(Place(1, begin * size), place(0, x), x.shape, strides, x.strides)],
+                     size, target)
+    if zeros is None or part is None:
+        return None
+    return Plan(tuple(step for step in (zeros, part) if step.jobs), 0)
 
 
 def whole_copy(x: Operand, to: int) -> Piece:
