@@ -93,7 +93,8 @@ class Linked:
         self._tables: list[np.ndarray] = []
         self._fault = np.zeros(1, np.int64)
         self.segments: list[Segment] = []
-        begin = 0
+        begin, fault = 0, self._fault.ctypes.data
+        addresses: dict[int, int] = {}  # of kernels and tables, by their id: steps hold them
         for step in steps:
             if not isinstance(step, Native):
                 self.segments.append(Segment(begin, len(calls), step))
@@ -103,15 +104,24 @@ class Linked:
                 careful = 0
                 calls_slots = len(slots)
                 for slot in part.slots:
-                    if isinstance(slot, Slot):
+                    if type(slot) is int:  # by far the most
+                        slots.append(slot)
+                    elif isinstance(slot, Slot):
                         careful |= slot.where == FAULT
-                        slots.append(self._fault.ctypes.data + slot.offset)
+                        slots.append(fault + slot.offset)
                         if slot.where != FAULT:
                             buffer, offset = self._locate(step, slot)
                             moves[buffer].append((len(slots) - 1, offset))
+                    elif isinstance(slot, (Table, Kernel)):
+                        if id(slot) not in addresses:
+                            addresses[id(slot)] = self._number(slot)
+                        slots.append(addresses[id(slot)])
                     else:
-                        slots.append(self._number(slot))
-                calls.append((part.kernel.address(), calls_slots, part.jobs, int(careful)))
+                        slots.append(slot)
+                kernel = part.kernel
+                if id(kernel) not in addresses:
+                    addresses[id(kernel)] = kernel.address()
+                calls.append((addresses[id(kernel)], calls_slots, part.jobs, int(careful)))
         self.segments.append(Segment(begin, len(calls), None))
         self._finish(calls, slots, moves)
 
@@ -124,11 +134,11 @@ class Linked:
             return 0, self._offsets[id(place)] + slot.offset
         return place.external + 1, slot.offset
 
-    def _number(self, slot: int | Table | Kernel) -> int:
+    def _number(self, slot: Table | Kernel) -> int:
         if isinstance(slot, Table):
             self._tables.append(slot.numbers)
             return int(slot.numbers.ctypes.data)
-        return slot.address() if isinstance(slot, Kernel) else slot
+        return slot.address()
 
     def _finish(self, calls, slots, moves) -> None:
         self._slots = np.array(slots or [0], np.int64)

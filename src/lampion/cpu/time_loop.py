@@ -24,6 +24,9 @@ from .steps import Slot as AnySlot
 from .steps import Step as Part
 from .tables import table_of
 
+# The number of a slot, its addresses by step, and an offset in bytes from there.
+Moving = tuple[int, list[Slot], int]
+
 
 class Planned(Protocol):
     """What is known of a body's program (see `program.Planned`)."""
@@ -62,6 +65,7 @@ class _Writing:
     Attributes:
         parameter_of: for each input of the body's program its parameter's number, or a table that
             holds its number.
+        addresses: where inputs and results of the body lie at each step.
         offsets: where the body's intermediate results lie in the scratch memory.
         spare: where a state that has no history lies after even and odd steps.
         scratch: where the scratch memory of single calls begins.
@@ -71,6 +75,8 @@ class _Writing:
                  parameters: list[Value], program: Planned):
         self.setup, self.operands, self.steps = setup, operands, program.steps
         self.itemsize = setup.body.result_types[0].dtype.array.itemsize
+        self.parts = setup.parts
+        self.addresses: dict[int, list[Slot] | Table] = {}
         numbers = {v.order: k for k, v in enumerate(parameters)}
         self.parameter_of: list[int | Table] = [
             numbers[v.order] if v.order in numbers else table_of(v.data) for v in graph.inputs]
@@ -92,15 +98,34 @@ class _Writing:
         for k, kept in enumerate(setup.kept):
             if kept:
                 parts += self._copy(setup.body.parameters[k], k)
-        order = range(setup.length)
-        for number, t in enumerate(reversed(order) if setup.reverse else order):
-            for step in self.steps:
-                assert isinstance(step, Native)
-                for part in step.plan.steps:
-                    slots = tuple(self._slot(step, slot, number, t) for slot in part.slots)
-                    parts.append(Part(part.kernel, part.jobs, slots))
-        most = max((s.plan.scratch_bytes for s in self.steps if isinstance(s, Native)), default=0)
+        native_steps = [step for step in self.steps if isinstance(step, Native)]
+        forms = [self._form(step, part) for step in native_steps for part in step.plan.steps]
+        for number in range(setup.length):
+            for part, slots, moving in forms:
+                for k, addresses, offset in moving:
+                    found = addresses[number]
+                    slots[k] = found._replace(offset=found.offset + offset) if offset else found
+                parts.append(Part(part.kernel, part.jobs, tuple(slots)))
+        most = max((step.plan.scratch_bytes for step in native_steps), default=0)
         return Plan(tuple(parts), self.scratch + most)
+
+    def _form(self, step: Native, part: Part) -> tuple[Part, list[AnySlot], list[Moving]]:
+        """Return a call with the slots that stay, and those that move from step to step."""
+        slots: list[AnySlot] = []
+        moving: list[Moving] = []
+        for k, slot in enumerate(part.slots):
+            if isinstance(slot, Slot) and slot.where == SCRATCH:
+                slot = slot._replace(offset=slot.offset + self.scratch)
+            elif isinstance(slot, Slot) and slot.where >= 0:
+                place = step.places[slot.where]
+                if place.external is None:
+                    slot = Slot(SCRATCH, self.offsets[id(place)] + slot.offset)
+                elif isinstance(found := self._outside(place.external), Table):
+                    slot = found
+                else:
+                    moving.append((k, found, slot.offset))
+            slots.append(slot)
+        return part, slots, moving
 
     def _copy(self, kind: Type, state: int) -> list[Part]:
         """Copy an initial state to the beginning of its history."""
@@ -117,36 +142,29 @@ class _Writing:
 
     # --- addresses -------------------------------------------------------------------------
 
-    def _slot(self, step: Native, slot: AnySlot, number: int, t: int) -> AnySlot:
-        """Return a slot of the body's program in step `number`, which is at time `t`."""
-        if not isinstance(slot, Slot):
-            return slot
-        if slot.where < 0:
-            return slot._replace(offset=slot.offset + self.scratch) if (
-                slot.where == SCRATCH) else slot
-        place = step.places[slot.where]
-        if place.external is None:
-            return Slot(SCRATCH, self.offsets[id(place)] + slot.offset)
-        found = self._outside(place.external, number, t)
-        return found._replace(offset=found.offset + slot.offset) if (
-            isinstance(found, Slot)) else found
+    def _outside(self, external: int) -> list[Slot] | Table:
+        """Return where an input or a result of the body lies, by number of the step."""
+        if external not in self.addresses:
+            self.addresses[external] = self._addresses(external)
+        return self.addresses[external]
 
-    def _outside(self, external: int, number: int, t: int) -> Slot | Table:
-        """Return where an input or a result of the body lies."""
-        states, count = self.setup.states, len(self.parameter_of)
+    def _addresses(self, external: int) -> list[Slot] | Table:
+        setup, count = self.setup, len(self.parameter_of)
+        steps = range(setup.length)
+        times = reversed(steps) if setup.reverse else steps
         if external >= count:
             result = external - count
-            if result < states:
-                return self._row(result, number)
-            window = self.setup.output(result - states)
-            return self._result(window.start + t * math.prod(window.shape[1:]))
+            if result < setup.states:
+                return [self._row(result, number) for number in steps]
+            start, (_, *shape) = setup.output(result - setup.states)
+            return [self._result(start + t * math.prod(shape)) for t in times]
         parameter = self.parameter_of[external]
         if isinstance(parameter, Table):
             return parameter
-        if parameter < states:
-            return self._row(parameter, number - 1) if number else self._operand(parameter)
-        row = t if parameter < states + self.setup.steps else 0
-        return self._operand(parameter, row)
+        if parameter < setup.states:
+            return [self._operand(parameter), *(self._row(parameter, n) for n in steps[:-1])]
+        stacked = parameter < setup.states + setup.steps
+        return [self._operand(parameter, t if stacked else 0) for t in times]
 
     def _operand(self, parameter: int, row: int = 0) -> Slot:
         kind = self.setup.body.parameters[parameter]
@@ -158,10 +176,11 @@ class _Writing:
 
     def _row(self, state: int, number: int) -> Slot:
         """Return where a state lies after step `number` (-1: before the first)."""
-        setup = self.setup
-        if setup.kept[state]:
-            row = setup.length - 1 - number if setup.reverse else number + 1
-            return self._result(setup.rows(state, row, 1).start)
-        if number == setup.length - 1:
-            return self._result(setup.last(state).start)
+        length = self.setup.length
+        start, shape = self.parts[state]
+        if self.setup.kept[state]:
+            row = length - 1 - number if self.setup.reverse else number + 1
+            return self._result(start + row * math.prod(shape[1:]))
+        if number == length - 1:
+            return self._result(start)
         return Slot(SCRATCH, self.spare[state][number % 2])
