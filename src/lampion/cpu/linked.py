@@ -7,9 +7,10 @@ inputs and the outputs. Arrays of outputs are used again when nobody else holds 
 from __future__ import annotations
 
 import math
-import sys
+from array import array as array_of
 from collections.abc import Mapping, Sequence
 from functools import partial
+from sys import getrefcount
 from typing import NamedTuple
 
 import numpy as np
@@ -25,11 +26,13 @@ from .steps import Place as Slot
 
 def _references_of_a_spare() -> int:
     spare = [np.empty(0)]
-    array = spare[0]
-    return sys.getrefcount(array)
+    outputs = list(spare)
+    for array in outputs:
+        return getrefcount(array)
+    return 0
 
 
-# References to an array that only the list of spare ones and a variable hold.
+# References to an array that only the list of spare ones, a copy of it and a variable hold.
 ALONE = _references_of_a_spare()
 
 
@@ -148,10 +151,11 @@ class Linked:
         starts = np.cumsum([0, *(len(m) for m in moves)]).astype(np.int64)
         pairs = [(base + 8 * slot, offset) for m in moves for slot, offset in m]
         places = np.array(pairs or [(0, 0)], np.int64)
-        self._objects = np.zeros(len(moves), np.int64)
+        self._objects = array_of("q", bytes(8 * len(moves)))
         bound = np.full(len(moves), -1, np.int64)
         self._words = np.zeros(len(Word), np.int64)
-        for word, array in ((Word.BUFFERS, self._objects), (Word.BOUND, bound),
+        self._words[Word.BUFFERS] = self._objects.buffer_info()[0]
+        for word, array in ((Word.BOUND, bound),
                             (Word.STARTS, starts), (Word.PLACES, places),
                             (Word.CALLS, self._calls), (Word.FAULT, self._fault)):
             self._words[word] = array.ctypes.data
@@ -159,8 +163,7 @@ class Linked:
         self._tables += [bound, starts, places]
         self._program = self._words.ctypes.data
         self._execute = driver.execute()
-        # Plain Python writes to a memoryview take a third of the time of writes to an array.
-        self._object_view = memoryview(self._objects.data)
+        self._control = 0
 
     # --- running ---------------------------------------------------------------------------
 
@@ -203,24 +206,17 @@ class Linked:
     def _bind(self, arrays, take) -> tuple[np.ndarray, list[np.ndarray]]:
         """Tell the driver where everything lies; return the arena and the arrays of outputs."""
         room = arena.memory(self.arena_bytes)
-        objects = self._object_view
-        objects[0] = id(room)
-        number = 1
-        for array in arrays:
-            objects[number] = id(array)
-            number += 1
-        outputs = []
-        for k, (shape, dtype) in enumerate(self._results):
-            array = take.get(k) if take else None
-            if array is None:
-                array = self._spare[k]
-                if array is None or sys.getrefcount(array) > ALONE:
-                    array = self._spare[k] = np.empty(shape, dtype)
-            outputs.append(array)
-            objects[number] = id(array)
-            number += 1
+        outputs = list(self._spare)
+        for k, array in enumerate(outputs):
+            if take and k in take:
+                outputs[k] = take[k]
+            elif array is None or getrefcount(array) > ALONE:
+                outputs[k] = self._spare[k] = np.empty(*self._results[k])
+        self._objects[:] = array_of("q", map(id, (room, *arrays, *outputs)))
         workers = pool.prepare()
-        self._words[Word.CONTROL], self._words[Word.ENTRY] = workers.control, workers.entry
+        if workers.control != self._control:
+            self._control = workers.control
+            self._words[Word.CONTROL], self._words[Word.ENTRY] = workers.control, workers.entry
         return room, outputs
 
     # --- steps on NumPy --------------------------------------------------------------------
