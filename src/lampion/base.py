@@ -50,11 +50,12 @@ class Storage:
         earlier: what it held since values were last computed, oldest first; None for nothing.
         deferred: what follows the calls of this thread, while a replayed write is not done yet;
             then `value` is not there. None as a rule.
+        kind: what replay found out about the tensor that owns it; None for nothing.
     """
 
     __slots__ = (
         "value", "version", "peers", "shared", "inference", "rooted", "earlier", "retained",
-        "deferred", "__weakref__")
+        "deferred", "kind", "__weakref__")
 
     def __init__(self, value: Value, version: VersionCounter | None = None):
         if value.holder is not None:
@@ -67,6 +68,7 @@ class Storage:
         self.earlier: list[Value] | None = None
         self.retained: Any = None
         self.deferred: Any = None
+        self.kind: tuple | None = None
         self.value = value
         trace.hold(self)
 
@@ -120,6 +122,7 @@ class Storage:
             noting.binds.append(self)
         else:
             unrecorded()
+        self.kind = None
         shared = self.shared
         if shared is not None and shared.alive():
             shared.array[...] = trace.read(value)

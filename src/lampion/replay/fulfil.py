@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 
 from .. import runtime
 from ..base import TensorBase
 from ..ir import Value, leaf, number, origin
-from ..trace import compute, hold, is_empty
+from ..trace import compute, is_empty
 from .log import Flushed
 from .promise import Cell
 from .tree import Fill, Moment, Plan, Source
@@ -84,8 +85,8 @@ def _mask(run: Run, counts: tuple[int, ...]) -> tuple[bool, ...]:
         if isinstance(logged, Flushed):
             count(logged.tensor)
         else:
-            count(logged.args)
-            count(list(logged.kwargs.values()))
+            count(logged[1])
+            count(list(logged[2].values()))
     return tuple(
         n > OWN_REFERENCES - (tensor._promise.made.spare is not tensor) + uses.get(id(tensor), 0)
         for n, tensor in zip(counts, run.made, strict=True))
@@ -128,9 +129,9 @@ def _array(run: Run, source: Source) -> np.ndarray:
         return run.outputs[first][second]
     logged: Any = run.log[first]
     if kind == "draw":
-        return np.array(logged.draws[second], np.uint64).view(np.int64)
+        return np.array(logged[4][second], np.uint64).view(np.int64)
     place, dtype = second
-    key = (logged.numbers[place], dtype)
+    key = (logged[3][place], dtype)
     array = run.numbers.get(key)
     if array is None or key[0] == 0:  # zeros of both signs are equal keys
         if len(run.numbers) > 256:
@@ -153,33 +154,36 @@ def _fill(run: Run, plan: Plan, arrays: list[np.ndarray]) -> None:
         promise.array = (arrays[fill.source] if type(fill.source) is int
                          else _array(run, fill.source))
         promise.fill = fill
-        promise.cell = cells.setdefault(fill.cell, Cell()) if _is_shared(plan, fill) else None
+        promise.cell = cells.setdefault(fill.cell, Cell()) if fill.cell in plan.shared else None
         if ends:
             promise.run = None
         promise.made.spare = None
-
-
-def _is_shared(plan: Plan, fill: Fill) -> bool:
-    return sum(1 for other in plan.fills if other.cell == fill.cell) > 1
 
 
 def _write(run: Run, plan: Plan, arrays: list[np.ndarray]) -> None:
     """Give tensors from outside what was written into them; the record ends."""
     for write in plan.writes:
         storage = run.slots[write.slot]._storage
-        value = run.deferred[id(storage)].value
-        _put(storage, value, arrays[write.output])
-        storage.version.count = run.deferred[id(storage)].version + write.versions
+        _, value, version = run.deferred[id(storage)]
+        array = arrays[write.output]
+        # Held by the record and the variable here (and the counting): nobody knows what it was.
+        if getrefcount(value) == 3 and plan.node is None and value.op is None:
+            value.data = array
+        else:
+            value = _successor(value, array)
+        storage.deferred, storage.earlier, storage.value = None, None, value
+        value.holder = ref(storage)
+        storage.version.count = version + write.versions
 
 
-def _put(storage: Any, old: Value, array: np.ndarray) -> None:
+def _successor(old: Value, array: np.ndarray) -> Value:
+    """Return a value with another array on the gradient path of an old one."""
     if old.data is array:
         old.data = None  # its memory was taken over
     value = leaf(array, old.dtype)
     if old.tracked:
         value.tracked, value.history = True, origin(old)
-    storage.deferred, storage.earlier, storage.value = None, None, value
-    hold(storage)
+    return value
 
 
 def _go_on(run: Run, plan: Plan, tensor: TensorBase | None, mask: tuple[bool, ...],

@@ -82,6 +82,7 @@ def record(run: Run, call: Call, args: tuple, kwargs: dict) -> Any:
     run.node, node.next = entry.node, entry
     if over_budget():
         entry.flushes = entry.is_special = True
+        entry.only = None
         flush(run, None, None)
     return result
 
@@ -125,6 +126,8 @@ def _entry(run: Run, node: Node, call: Call, args: tuple, kwargs: dict, descript
     entry.flushes = False
     entry.is_special = bool(writes or retracks or checks or gradients or entry.draws
                             or call.follow is not None)
+    plain = not (entry.is_special or entry.nested or call.operands is not None)
+    entry.only = code if plain and type(code) is Made and not code.outside else None
     entry.location = user_location()
     entry.node = Node(node.depth + 1)
     node.entries[entry.key] = entry

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from sys import getrefcount
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -159,7 +160,7 @@ class Run:
         if entry.nested:
             arguments = [copied(x) for x in arguments]
             kwargs = {name: copied(x) for name, x in kwargs.items()}
-        self.log.append(Logged(entry, arguments, kwargs, numbers, draws))
+        self.log.append((entry, arguments, kwargs, numbers, draws))
         for made in entry.made:
             self.hand_out(made)
         self.node = entry.node
@@ -176,7 +177,8 @@ class Run:
 
     def _after(self, entry: Entry, args: tuple, kwargs: dict) -> None:
         for slot, tracked in entry.retracks:
-            self.slots[slot]._promise.tracked = tracked
+            promise = self.slots[slot]._promise
+            promise.tracked, promise.made.retracked = tracked, True
         for slot, gradient in entry.gradients:
             self.set_gradient(self.slots[slot], self.slots[gradient])
         if entry.call.follow is not None:
@@ -186,6 +188,8 @@ class Run:
 
     def set_gradient(self, tensor: TensorBase, gradient: Any) -> None:
         """Change `.grad` of a tensor, in a way that can be taken back."""
+        if tensor._promise is not None:
+            tensor._promise.made.spare = None
         if id(tensor) not in self.gradients:
             self.gradients[id(tensor)] = (tensor, tensor._gradient)
         tensor._gradient = gradient
@@ -194,18 +198,18 @@ class Run:
         """Give the next slot a tensor without numbers: an old one that nobody holds, or new."""
         tensor = made.spare
         # Held by `spare`, by the variable here, and by the counting itself.
-        if (tensor is None or getrefcount(tensor) != 3 or tensor._promise is None
-                or tensor._promise.array is not None or tensor.__dict__
-                or tensor.__weakref__ is not None or tensor._gradient is not None):
-            tensor = made.spare = self._new(made)
-        tensor._promise.tracked = made.tracked
+        if (tensor is None or getrefcount(tensor) != 3 or tensor.__dict__
+                or tensor.__weakref__ is not None):
+            tensor = made.spare = self.new(made)
+        elif made.retracked:
+            tensor._promise.tracked = made.tracked
         if made.outside:
             owner = self.slots[made.cell]
             tensor._offset, tensor._steps = owner._offset + made.offset, owner._steps + made.steps
         self.slots.append(tensor)
         self.made.append(tensor)
 
-    def _new(self, made: Made) -> TensorBase:
+    def new(self, made: Made) -> TensorBase:
         tensor = object.__new__(base.TensorType)
         tensor._promise = Promise(self, made)
         tensor._steps, tensor._shape, tensor._strides = made.steps, made.shape, made.strides
@@ -236,11 +240,22 @@ class Run:
 
     def meet(self, tensor: Any, kind: tuple, slots: list) -> bool:
         """Give a tensor from outside the next slot, if it is of that type and not known yet."""
-        if not isinstance(tensor, TensorBase) or leaf_type(tensor) != kind:
+        if not isinstance(tensor, TensorBase):
             return False
-        memory = id(tensor._storage if tensor._promise is None
-                    else tensor._promise.cell or tensor._promise)
-        slot = len(slots)
+        storage = tensor._storage if tensor._promise is None else None
+        known = storage.kind if storage is not None else None
+        if (known is not None and known[1] is kind and known[0]() is tensor
+                and known[2] is tensor._shape and known[3] is tensor._steps
+                and storage.deferred is None):
+            array = storage.value.data
+        else:
+            if leaf_type(tensor) != kind:
+                return False
+            array = leaf_array(tensor)
+            storage = tensor._storage
+            if not tensor._steps and storage.shared is None:
+                storage.kind = (ref(tensor), kind, tensor._shape, tensor._steps)
+        memory, slot = id(storage), len(slots)
         known = self.memory.get(memory)
         if known is None:
             self.memory[memory] = [slot]
@@ -248,7 +263,7 @@ class Run:
             return False
         else:
             known.append(slot)
-        self.arrays[slot] = leaf_array(tensor)
+        self.arrays[slot] = array
         if kind[4] == "leaf":
             self.differentiable.append(slot)
         slots.append(tensor)
@@ -269,10 +284,9 @@ class Run:
         """Take away the values that a call is about to write over; False where it must not."""
         for slot in writes:
             tensor = self.slots[slot]
-            if tensor._steps or any(
-                    len(slots) > 1 for slots in self.memory.values() if slot in slots):
-                return False
             storage = tensor._storage
+            if tensor._steps or len(self.memory[id(storage)]) > 1:
+                return False
             if storage.peers is not None and any(
                     peer is not None and peer is not storage
                     for peer in (reference() for reference in storage.peers)):

@@ -42,12 +42,13 @@ class Made:
     Attributes:
         slot: its number in the record.
         cell: the slot whose memory it looks at (its own, unless it is a view).
+        retracked: whether a later call of some record changes `tracked`.
         outside: that is memory from outside; offset and steps then add to the owner's.
         spare: a tensor of an earlier replay, to be handed out again when nobody holds it.
     """
 
     __slots__ = ("slot", "cell", "outside", "shape", "strides", "offset", "steps", "is_view",
-                 "one_of_many", "dtype", "tracked", "spare")
+                 "one_of_many", "dtype", "tracked", "retracked", "spare")
 
     def __init__(self, slot: int, cell: int, tensor: Any, owner: Any = None):
         self.slot, self.cell, self.outside = slot, cell, owner is not None
@@ -58,6 +59,7 @@ class Made:
             self.steps = self.steps[len(owner._steps):]
         self.one_of_many = tensor._one_of_many
         self.dtype, self.tracked = tensor._dtype, tensor._tracked
+        self.retracked = False
         self.spare: Any = None
 
 
@@ -99,13 +101,14 @@ class Entry:
         nested: whether arguments are containers.
         flushes: whether so much is pending after it that it is computed.
         is_special: whether there is more to do than to hand out results.
+        only: the one tensor that it makes and returns, where that is all it does.
         location: the user's line that recorded it.
         node: where the record goes on.
     """
 
     __slots__ = ("call", "key", "grad", "matches", "leaves", "result", "made", "writes",
                  "retracks", "draws", "checks", "gradients", "names", "lifts", "nested",
-                 "flushes", "is_special", "location", "node")
+                 "flushes", "is_special", "only", "location", "node")
 
     call: Call
     key: tuple
@@ -124,6 +127,7 @@ class Entry:
     nested: bool
     flushes: bool
     is_special: bool
+    only: Made | None
     location: str | None
     node: Node
 
@@ -180,14 +184,17 @@ class Plan:
         fills, writes: who takes its outputs.
         node: where the record goes on, since some held tensor's gradient path can still be
             walked; None where it ends.
+        shared: cells that several held tensors look at.
     """
 
-    __slots__ = ("program", "sources", "fills", "writes", "node")
+    __slots__ = ("program", "sources", "fills", "writes", "node", "shared")
 
     def __init__(self, program: Any, sources: list[Source], fills: list[Fill],
                  writes: list[Write], node: Node | None):
         self.program, self.sources, self.fills = program, sources, fills
         self.writes, self.node = writes, node
+        cells = [fill.cell for fill in fills]
+        self.shared = {cell for cell in cells if cells.count(cell) > 1}
 
 
 class Moment:

@@ -31,8 +31,8 @@ def materialise(run: Run) -> None:
             if isinstance(logged, Flushed):
                 _flush_again(run, slots, logged)
             else:
-                mode.grad, mode.inference = logged.entry.grad, False
-                _call_again(run, slots, logged)
+                mode.grad, mode.inference = logged[0].grad, False
+                _call_again(run, slots, Logged(*logged))
     except BaseException:
         run.node = None
         raise
