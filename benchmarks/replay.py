@@ -22,12 +22,12 @@ ROUNDS, REPEATS = 30, 20
 def without_computing() -> Callable[[], None]:
     """Replace the runtime; return what puts it back."""
     run = runtime.Prepared.run
-    known: dict[int, list[np.ndarray]] = {}
+    known: dict[int, tuple[runtime.Prepared, list[np.ndarray]]] = {}
 
     def again(self, arrays, take=None):
         if id(self) not in known:
-            known[id(self)] = run(self, arrays, None)
-        return known[id(self)]
+            known[id(self)] = self, run(self, arrays, None)
+        return known[id(self)][1]
 
     runtime.Prepared.run = again
     return lambda: setattr(runtime.Prepared, "run", run)

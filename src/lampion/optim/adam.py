@@ -89,23 +89,43 @@ class Adam(Optimizer):
             state["max_exp_avg_sq"] = creation.zeros_like(parameter)
         return state
 
+    def numbers(self, state: State, group: Group) -> dict[str, Any]:
+        lr, (beta1, beta2) = scalar(group["lr"]), group["betas"]
+        step = state["step"] + 1
+        numbers = {
+            "beta1": beta1, "rest1": 1 - beta1, "beta2": beta2, "rest2": 1 - beta2,
+            # The bias corrections of Algorithm 1 (m-hat, v-hat), applied to numbers instead of
+            # tensors.
+            "size": lr / (1 - beta1**step), "root": (1 - beta2**step) ** 0.5, "eps": group["eps"],
+        }
+        decay = group["weight_decay"]
+        if decay != 0:
+            numbers["decay"] = 1 - lr * decay if group["decoupled_weight_decay"] else decay
+        return numbers
+
+    def settings(self, group: Group) -> tuple[int, ...] | None:
+        return (int(group["weight_decay"] != 0), int(bool(group["decoupled_weight_decay"])),
+                int(bool(group["amsgrad"])))
+
+    def kept(self, group: Group) -> tuple[str, ...]:
+        if group["amsgrad"]:
+            return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+        return ("exp_avg", "exp_avg_sq")
+
     def update(
         self, parameter: Tensor, gradient: Tensor, state: State, group: Group
     ) -> tuple[Tensor, State]:
-        lr, (beta1, beta2) = scalar(group["lr"]), group["betas"]
-        step = state["step"] + 1
-        if group["weight_decay"] != 0:
+        numbers = self.numbers_now(state, group)
+        if "decay" in numbers:
             if group["decoupled_weight_decay"]:
-                parameter = parameter * (1 - lr * group["weight_decay"])
+                parameter = parameter * numbers["decay"]
             else:
-                gradient = gradient + group["weight_decay"] * parameter
-        mean = beta1 * state["exp_avg"] + (1 - beta1) * gradient
-        square = beta2 * state["exp_avg_sq"] + (1 - beta2) * (gradient * gradient)
-        new_state = {"step": step, "exp_avg": mean, "exp_avg_sq": square}
+                gradient = gradient + numbers["decay"] * parameter
+        mean = numbers["beta1"] * state["exp_avg"] + numbers["rest1"] * gradient
+        square = numbers["beta2"] * state["exp_avg_sq"] + numbers["rest2"] * (gradient * gradient)
+        new_state = {"step": state["step"] + 1, "exp_avg": mean, "exp_avg_sq": square}
         if group["amsgrad"]:
             square = maximum(state["max_exp_avg_sq"], square)
             new_state["max_exp_avg_sq"] = square
-        # The bias corrections of Algorithm 1 (m-hat, v-hat), applied to numbers instead of tensors.
-        size = lr / (1 - beta1**step)
-        root = (1 - beta2**step) ** 0.5
-        return parameter - size * (mean / (square.sqrt() / root + group["eps"])), new_state
+        divisor = square.sqrt() / numbers["root"] + numbers["eps"]
+        return parameter - numbers["size"] * (mean / divisor), new_state

@@ -5,7 +5,13 @@ An optimizer of this package is two short methods that follow its paper:
     init(parameter, group)                     -> the state of one parameter before its first step
     update(parameter, gradient, state, group)  -> the new parameter and the new state
 
-Both are pure: they return new values. `Optimizer.step` walks over the parameters, calls `update`
+and, where a step is to be recorded as one call (see whole.py), three that tell its parts apart:
+
+    numbers(state, group)                      -> the numbers that `update` computes with
+    settings(group)                            -> what decides which operations it makes
+    kept(group)                                -> the names of the tensors in a state
+
+All are pure: they return new values. `Optimizer.step` walks over the parameters, calls `update`
 with gradients switched off and writes the results in place, so views and aliases of a parameter
 see the new values. The engine fuses the whole step, therefore PyTorch's switches between several
 implementations of the same formula (`foreach`, `fused`, `capturable`) are accepted and change
@@ -41,6 +47,7 @@ from lampion.optim.hooks import (
 )
 from lampion.optim.settings import check_flags, required, split_names
 from lampion.replay.recorded import forget_gradients
+from lampion.optim.whole import can_be_whole, step_whole
 from lampion.tensor import Tensor
 
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
@@ -119,7 +126,8 @@ class Optimizer:
         self._optimizer_state_dict_post_hooks: Hooks = OrderedDict()
         self._optimizer_load_state_dict_pre_hooks: Hooks = OrderedDict()
         self._optimizer_load_state_dict_post_hooks: Hooks = OrderedDict()
-        self._inside_step = False
+        self._inside_step = self._is_whole = False
+        self._numbers: dict[str, Any] | None = None
         self._scheduled = False  # a learning-rate scheduler watches this optimizer
         self._opt_called = False  # step() ran since the scheduler came
 
@@ -143,6 +151,22 @@ class Optimizer:
             why="an optimizer defines update(parameter, gradient, state, group), or its own step()",
         )
 
+    def numbers(self, state: State, group: Group) -> dict[str, Any]:
+        """Return the numbers of a step: learning rate, decay rates, corrections."""
+        return {}
+
+    def numbers_now(self, state: State, group: Group) -> dict[str, Any]:
+        """Return the numbers of the step that is being made."""
+        return self.numbers(state, group) if self._numbers is None else self._numbers
+
+    def settings(self, group: Group) -> tuple[int, ...] | None:
+        """Return what decides which operations a step makes; None: it is no one call."""
+        return None
+
+    def kept(self, group: Group) -> tuple[str, ...]:
+        """Return the names of the tensors in the state of a parameter."""
+        return ()
+
     # -- Stepping -----------------------------------------------------------------------------
 
     @with_hooks
@@ -157,13 +181,26 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         with set_grad_enabled(bool(self.defaults.get("differentiable"))):
+            if self._is_whole:
+                step_whole(self)
+                return loss
             for group in self.param_groups:
                 for parameter in group["params"]:
                     if parameter.grad is not None:
-                        self._step_parameter(parameter, group)
+                        self.step_parameter(parameter, group)
+        # The states are there from the first step on.
+        self._is_whole = can_be_whole(self)
         return loss
 
-    def _step_parameter(self, parameter: Tensor, group: Group) -> None:
+    def step_parameter(
+        self, parameter: Tensor, group: Group, numbers: dict[str, Any] | None = None
+    ) -> None:
+        """Update one parameter and its state.
+
+        Args:
+            numbers: what `numbers` returns, where that is known already.
+        """
+        self._numbers = numbers
         gradient = -parameter.grad if group.get("maximize") else parameter.grad
         state = self.state.get(parameter) or self.init(parameter, group)
         new_parameter, new_state = self.update(parameter, gradient, state, group)
@@ -232,6 +269,7 @@ class Optimizer:
             param_group.setdefault(name, default)
         self._check_group(param_group)
         self.param_groups.append(param_group)
+        self._is_whole = False
 
     def _check_parameter(self, parameter: Any) -> None:
         if not isinstance(parameter, Tensor):
@@ -354,6 +392,7 @@ class Optimizer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._is_whole = False
         if "_optimizer_step_pre_hooks" not in self.__dict__:
             self._make_hook_tables()
         # Checkpoints of older versions lack settings that came later.

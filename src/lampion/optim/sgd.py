@@ -75,18 +75,36 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
+    def numbers(self, state: State, group: Group) -> dict[str, Any]:
+        numbers = {"lr": scalar(group["lr"])}
+        if group["weight_decay"] != 0:
+            numbers["weight_decay"] = group["weight_decay"]
+        if group["momentum"] != 0:
+            numbers["momentum"] = group["momentum"]
+            if state.get("momentum_buffer") is not None:
+                numbers["undamped"] = 1 - group["dampening"]
+        return numbers
+
+    def settings(self, group: Group) -> tuple[int, ...] | None:
+        return (int(group["momentum"] != 0), int(bool(group["nesterov"])),
+                int(group["weight_decay"] != 0))
+
+    def kept(self, group: Group) -> tuple[str, ...]:
+        return ("momentum_buffer",) if group["momentum"] != 0 else ()
+
     def update(
         self, parameter: Tensor, gradient: Tensor, state: State, group: Group
     ) -> tuple[Tensor, State]:
-        lr, momentum = scalar(group["lr"]), group["momentum"]
-        if group["weight_decay"] != 0:
-            gradient = gradient + group["weight_decay"] * parameter
-        if momentum == 0:
+        numbers = self.numbers_now(state, group)
+        lr = numbers["lr"]
+        if "weight_decay" in numbers:
+            gradient = gradient + numbers["weight_decay"] * parameter
+        if "momentum" not in numbers:
             return parameter - lr * gradient, {}
-        buffer = state.get("momentum_buffer")
+        momentum, buffer = numbers["momentum"], state.get("momentum_buffer")
         if buffer is None:
             buffer = gradient
         else:
-            buffer = momentum * buffer + (1 - group["dampening"]) * gradient  # (1)
+            buffer = momentum * buffer + numbers["undamped"] * gradient  # (1)
         direction = gradient + momentum * buffer if group["nesterov"] else buffer  # (3)
         return parameter - lr * direction, {"momentum_buffer": buffer}  # (2)

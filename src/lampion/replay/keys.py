@@ -53,7 +53,12 @@ class Description:
                 if name == "out" and x is not None:
                     raise Refused("a result written into a given tensor")
                 parts.append((name, self._part(x)))
-        parts.extend(self._part(x) for x in operands)
+        for x in operands:
+            if type(x) is float and call.lifts:
+                self.numbers.append(x)
+                parts.append("number")
+            else:
+                parts.append(self._part(x))
         self.key = tuple(parts)
 
     def _part(self, x: Any) -> Any:

@@ -13,21 +13,21 @@ A test that says no proves nothing: the call is then compared by its key.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import dtypes
 from ..base import TensorBase
 from .keys import Description
 
-_ALIKE = (bool, type(None), dtypes.dtype)  # one object for each value
+_ALIKE = (bool, type(None), dtypes.dtype, type)  # one object for each value
 _SIMPLE = (int, str)
 _factories: dict[str, Callable] = {}
 MANY = 12
 
 
 def matcher(operands: list, description: Description, slot_of: Callable,
-            lifts: tuple[int, ...]) -> Callable | None:
+            lifts: Sequence[int]) -> Callable | None:
     """Return `test(operands, run) -> list of fresh tensors, or None`, where one can be made.
 
     Args:

@@ -118,10 +118,11 @@ def _entry(run: Run, node: Node, call: Call, args: tuple, kwargs: dict, descript
     entry.names = tuple(kwargs)
     operands: Any = (*args, *kwargs.values())
     entry.nested = any(type(x) in (list, tuple) for x in operands)
-    lifts = tuple(k for k in call.lifts if k < len(args)) if call.operands is None else ()
-    entry.lifts = tuple(k for k in lifts if type(args[k]) is float)
     if call.operands is not None:
         operands = description.operands
+    positional = len(args) if call.operands is None else len(operands)
+    lifts = tuple(k for k in range(positional) if k in call.lifts)
+    entry.lifts = tuple(k for k in lifts if type(operands[k]) is float)
     entry.matches = matcher(operands, description, table.slot_of, lifts)
     entry.flushes = False
     entry.is_special = bool(writes or retracks or checks or gradients or entry.draws

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from sys import getrefcount
 from types import FunctionType
 from typing import Any
@@ -18,7 +18,7 @@ from .tree import Call
 run = Run()
 
 
-def recorded(function: Callable, lifts: tuple[int, ...] = (), operands: Callable | None = None,
+def recorded(function: Callable, lifts: Sequence[int] = (), operands: Callable | None = None,
              follow: Callable | None = None) -> Any:
     """Return a function whose calls are matched against the record; see `Call`."""
     call = Call(function, lifts, operands, follow)

@@ -12,7 +12,7 @@ array but constants.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 
@@ -30,7 +30,7 @@ class Call:
 
     __slots__ = ("function", "name", "lifts", "operands", "follow")
 
-    def __init__(self, function: Callable, lifts: tuple[int, ...] = (),
+    def __init__(self, function: Callable, lifts: Sequence[int] = (),
                  operands: Callable | None = None, follow: Callable | None = None):
         self.function, self.name, self.lifts = function, function.__name__, lifts
         self.operands, self.follow = operands, follow
