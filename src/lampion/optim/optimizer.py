@@ -46,8 +46,8 @@ from lampion.optim.hooks import (
     with_hooks,
 )
 from lampion.optim.settings import check_flags, required, split_names
-from lampion.replay.recorded import forget_gradients
 from lampion.optim.whole import can_be_whole, step_whole
+from lampion.replay.recorded import forget_gradients
 from lampion.tensor import Tensor
 
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]

@@ -14,7 +14,7 @@ from lampion.ir import Lifted, mode
 from lampion.replay.recorded import recorded
 
 if TYPE_CHECKING:
-    from lampion.optim.optimizer import Group, Optimizer, State
+    from lampion.optim.optimizer import Group, Optimizer
     from lampion.tensor import Tensor
 
 

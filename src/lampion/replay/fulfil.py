@@ -14,7 +14,7 @@ from ..ir import Value, leaf, number, origin
 from ..trace import compute, is_empty
 from .log import Flushed
 from .promise import Cell
-from .tree import Fill, Moment, Plan, Source
+from .tree import Moment, Plan, Source
 
 if TYPE_CHECKING:
     from .run import Run

@@ -22,7 +22,7 @@ from ..ir import Value, mode
 from . import fulfil, record, truth
 from .explain import Reasons
 from .keys import Description, Refused, leaf_array, leaf_type
-from .log import Deferred, Flushed, Logged
+from .log import Deferred
 from .promise import Promise
 from .results import decode
 from .tree import Call, Entry, Made, Node
@@ -69,7 +69,7 @@ class Run:
         self.slow = False
         self.table: Any = None
         self.slots: list[Any] = []
-        self.log: list[Logged | Flushed] = []
+        self.log: list[tuple] = []  # of Logged (unnamed, which is faster to make) and Flushed
         self.made: list[TensorBase] = []
         self.arrays: dict[int, np.ndarray] = {}
         self.differentiable: list[int] = []
@@ -242,8 +242,8 @@ class Run:
         """Give a tensor from outside the next slot, if it is of that type and not known yet."""
         if not isinstance(tensor, TensorBase):
             return False
-        storage = tensor._storage if tensor._promise is None else None
-        known = storage.kind if storage is not None else None
+        storage: Any = tensor._storage if tensor._promise is None else None
+        known: Any = storage.kind if storage is not None else None
         if (known is not None and known[1] is kind and known[0]() is tensor
                 and known[2] is tensor._shape and known[3] is tensor._steps
                 and storage.deferred is None):
