@@ -100,7 +100,7 @@ class _Pairs:
         f, width = self.f, self.width
         for k, mask in enumerate(masks):
             places = [(k * width + lane) // 2 + lane % 2 * width for lane in range(width)]
-            f.vector_store(self.vector, f.shuffle(self.vector, *parts, places),
+            f.vector_store(self.vector, f.shuffle(self.vector, parts[0], parts[1], places),
                            f.at(place, k * width, self.element), mask)
 
     def either(self, where: str, a: str, b: str) -> str:
