@@ -69,6 +69,22 @@ PROGRAMS = {
         q.sum().backward()
         y = x.grad
     """,
+    "the slope of an angle at the origin": """
+        x, z = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=True)
+        torch.atan2(x, z).sum().backward()
+        y = torch.cat([x.grad, z.grad])
+    """,
+    "a tensor copied to itself, again and again": """
+        x = torch.ones(2)
+        for _ in range(4):
+            x.copy_(x)
+        y = torch.tensor([x._version])
+    """,
+    "nothing joined still brings its gradient path": """
+        x = torch.zeros(0, requires_grad=True)
+        torch.cat([x, torch.ones(2, 2)]).sum().backward()
+        y = x.grad
+    """,
     "alpha is applied in the common type": """
         y = torch.tensor([10, 20]).add_(torch.tensor([4, 5], dtype=torch.uint8), alpha=-4)
     """,

@@ -29,7 +29,8 @@ ONLY_BOOLEAN_OR_INTEGER = {"bit_and", "bit_or", "bit_xor", "bit_not", "shift_lef
 NO_BOOLEAN = {"neg", "sub", "shift_left", "shift_right", "floor_divide", "trunc_divide",
               "remainder", "fmod", "pow", "relu", "clamp", "clamp_low", "clamp_high", "abs",
               "sign", "floor", "ceil", "trunc", "round", "norm2", "convolution",
-              "convolution_input", "convolution_weight", "argsort", "topk_index", "cummax_index", "sum", "prod",
+              "convolution_input", "convolution_weight", "argsort", "topk_index",
+              "cummax_index", "sum", "prod",
               "cumsum", "cumprod", "matmul", "pool_argmax", "max_pool", "max_pool_input",
               "pool_sum", "pool_spread", "windows_add", "put_add", "scatter_add"}
 

@@ -818,7 +818,7 @@ def copy_(input: TensorBase, other: Any, non_blocking: bool = False) -> Any:
                               and input._sees_the_same_as(other))
     input._check_writable("copy_", same_everywhere=same)
     if same:
-        input._storage.version.count += 1
+        input._storage.write(input._storage.read())  # a write like any other, to be counted
         return input
     input._check_apart((other,), "copy_")
     if isinstance(other, TensorBase):

@@ -704,7 +704,7 @@ def index_fill_(input: TensorBase, dim: int, index: TensorBase, value: Any) -> A
     number = value.item() if isinstance(value, TensorBase) else value
     if not input.numel():
         number_value(number, input._dtype)  # raises where the type cannot hold it
-        input._storage.version.count += 1
+        input._storage.write(input._storage.read())  # a write like any other, to be counted
         return input
     if base.strides.overlaps(input._shape, input._strides):
         axis = normalize_dim(dim, len(input._shape), "index_fill")

@@ -24,7 +24,7 @@ def _check_types(name: str, a: TensorBase, b: TensorBase) -> None:
             f"{name}: expected both tensors to have the same dtype, but got {a._dtype.name} and "
             f"{b._dtype.name}", why="a product of matrices does not promote types",
             fix=f"b.to(a.dtype), or {name}(a.float(), b.float())")
-    if a._dtype is dtypes.bool_:
+    if a._dtype is dtypes.bool_ and 0 not in a._shape and 0 not in b._shape:
         raise DTypeError(f"{name}: not implemented for bool", fix=f"{name}(a.int(), b.int())")
 
 

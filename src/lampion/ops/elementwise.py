@@ -293,10 +293,16 @@ where = elementwise(
     meaning=lambda xp, c, a, b: xp.where(c, a, b),
     grad=lambda g, y, c, a, b: (None, where(c, g, _zeros(g)), where(c, _zeros(g), g)))
 
+def _atan2_grad(g, y, a, b):
+    square = a * a + b * b
+    inverse = where(eq(square, _zeros(square)), _zeros(square), reciprocal(square))
+    return g * (b * inverse), -(g * (a * inverse))
+
+
 atan2 = elementwise(
     "atan2", "The angle of the point (b, a), in radians.", floating=True,
     meaning=lambda xp, a, b: xp.arctan2(a, b), domain=((0.5, 3.0),),
-    grad=lambda g, y, a, b: (g * (b / (a * a + b * b)), -(g * (a / (a * a + b * b)))))
+    grad=_atan2_grad)
 
 # --- comparing: flat almost everywhere -----------------------------------------------------
 
