@@ -19,6 +19,7 @@ from .convolution_tiles import Tile, most_rows
 
 # Bytes of a box and its sums: they stay in the second-level cache beside a panel of weights.
 BLOCK = 512 * 1024
+MOST_TOGETHER = 64  # images: more would only make planning slow
 JOBS = 8  # as many as there should be at least, for threads to share
 
 
@@ -196,7 +197,8 @@ def _blocking(shape: Shape, element: str, target: Target) -> Blocking:
     part = extent(shape.phases, lengths)
     distances = pitch(part.sizes, shape.inputs)
     image = distances.image * itemsize + math.prod(lengths) * width * vectors * itemsize
-    most = 1 if bands > 1 else max(1, min(shape.images // min(shape.images, 4), BLOCK // image))
+    jobs = shape.images // 4 or 1
+    most = 1 if bands > 1 else max(1, min(jobs, BLOCK // image, MOST_TOGETHER))
     counts = [math.prod(p.members(n) for p, n in zip(phase, lengths, strict=True))
               for phase in shape.combined()]
 
