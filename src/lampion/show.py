@@ -22,6 +22,7 @@ import numpy as np
 
 from . import runtime
 from .cpu import arena, jit, limits
+from .cpu.linked import Linked
 from .cpu.places import Native, Place, Step, made_by, places_of
 from .cpu.program import Planned
 from .errors import ArgumentError, ArgumentTypeError
@@ -172,7 +173,8 @@ def _kernels(seen: Seen, text: Callable[[str], str]) -> str:
 def _profile(seen: Seen) -> str:
     if seen.structure.program is None:
         return "this program runs on NumPy: it has too little to compute for native code"
-    times = iter(seen.structure.program.linked.times(seen.arrays))
+    planned = seen.planned
+    times = iter(Linked(planned.steps, planned.inputs, planned.outputs).times(seen.arrays))
     peak, speed = limits.flops(), limits.bandwidth()
     lines = [f"limits of one core, measured: {peak / 1e9:.0f} GFLOP/s in matrix products, "
              f"{speed / 1e9:.0f} GB/s in copies",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..ir import Type, Value
@@ -83,6 +83,18 @@ def places_of(step: Step) -> Iterable[Place]:
     if isinstance(step, Native):
         return step.places
     return (*(reader.place for reader in step.operands), *step.places)
+
+
+def find_lives(steps: Sequence[Step], outputs: Iterable[Place]) -> None:
+    """Write into each place between which steps it is needed; outputs to the end."""
+    for number in reversed(range(len(steps))):
+        for place in places_of(steps[number]):
+            place.first = number
+    for number, step in enumerate(steps):
+        for place in places_of(step):
+            place.last = number
+    for place in outputs:
+        place.last = len(steps)
 
 
 def made_by(step: Step) -> Iterable[Place]:

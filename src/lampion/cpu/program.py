@@ -22,7 +22,8 @@ from ..passes.lower import lower
 from ..passes.simplify import simplify
 from . import arithmetic, native
 from .linked import Linked
-from .places import Meaning, Native, Place, Reader, Step, made_by, places_of
+from .merge import merged
+from .places import Meaning, Native, Place, Reader, Step, find_lives, made_by
 from .schedule import schedule
 from .steps import Operand, Plan
 from .time_loop import plan_scan
@@ -39,12 +40,17 @@ class Program:
     Attributes:
         donated: the updates that can be done in place.
         run: `run(arrays, take)`, see `linked.Linked.run`.
+
+    Neighbouring steps that do not depend on each other are run as one.
     """
 
     def __init__(self, graph: Graph, updates: Mapping[int, int] | None = None):
         planned = Planned(graph, updates)
         self.donated = planned.donated
-        self.linked = Linked(planned.steps, planned.inputs, planned.outputs)
+        taken = {id(planned.outputs[k]): planned.inputs[n] for k, n in planned.donated.items()}
+        steps = merged(planned.steps, taken)
+        find_lives(steps, planned.outputs)
+        self.linked = Linked(steps, planned.inputs, planned.outputs)
         self.run = self.linked.run
 
 
@@ -82,7 +88,7 @@ class Planned:
         for unit in schedule(
                 self._fusion, [self._fusion.access(v).source for v in outputs]):
             self._emit(unit)
-        self._find_lives()
+        find_lives(self.steps, self.outputs)
         self.donated = self._donations(updates or {})
 
     # --- steps -----------------------------------------------------------------------------
@@ -189,13 +195,6 @@ class Planned:
         return Reader(place, None if found.source is value else found, value.shape)
 
     # --- lives -----------------------------------------------------------------------------
-
-    def _find_lives(self) -> None:
-        for number, step in enumerate(self.steps):
-            for place in places_of(step):
-                place.last = number
-        for place in self.outputs:
-            place.last = len(self.steps)
 
     def _donations(self, updates: Mapping[int, int]) -> dict[int, int]:
         """Return which updates can be done in place: their input is read by nobody later."""
