@@ -11,7 +11,7 @@ from array import array as array_of
 from collections.abc import Mapping, Sequence
 from functools import partial
 from sys import getrefcount
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -206,7 +206,7 @@ class Linked:
     def _bind(self, arrays, take) -> tuple[np.ndarray, list[np.ndarray]]:
         """Tell the driver where everything lies; return the arena and the arrays of outputs."""
         room = arena.memory(self.arena_bytes)
-        outputs = list(self._spare)
+        outputs: list[Any] = list(self._spare)
         for k, array in enumerate(outputs):
             if take and k in take:
                 outputs[k] = take[k]
