@@ -479,7 +479,7 @@ def check_known_value(value: Value, check: Callable[[np.ndarray], None]) -> None
     if value.data is not None:
         check(value.data)
         if mode.noting is not None:
-            mode.noting.checks.append((value.data, check))
+            mode.noting.checks.append((value, check))
 
 
 def check_known(tensor: TensorBase, check: Callable[[np.ndarray], None]) -> None:

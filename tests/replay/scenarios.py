@@ -772,3 +772,26 @@ def memory_shared_with_numpy(torch):
             lent += 1
         del lent
     return seen, left(model)
+
+
+@scenario
+def positions_made_in_each_step(torch):
+    torch.manual_seed(0)
+    words, places = torch.nn.Embedding(7, 4), torch.nn.Embedding(5, 4)
+    optimizer = torch.optim.SGD([*words.parameters(), *places.parameters()], lr=0.1)
+    seen = []
+    for step in range(6):
+        tokens = torch.tensor([[step % 7, 1, 2], [3, step % 4, 6]])
+        x = words(tokens) + places(torch.arange(tokens.shape[1]))
+        loss = x.pow(2).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        seen.append(loss.item())
+    with torch.no_grad():
+        for bad in (6, 7):  # a position outside the table is still noticed
+            try:
+                seen.append(words(torch.tensor([bad, 0])).sum().item())
+            except IndexError:
+                seen.append("refused")
+    return seen, left(words), left(places)

@@ -22,3 +22,14 @@ def test_same_numbers_with_and_without(name):
     for _ in range(2):  # the second time everything was seen before
         torch.manual_seed(42)
         assert repr(SCENARIOS[name](torch)) == repr(expected)
+
+
+def test_positions_that_a_step_makes_itself_do_not_end_the_record():
+    table = torch.nn.Embedding(5, 3)
+    before = len(torch.explain_recompiles())
+    for _ in range(4):
+        table(torch.arange(4)).sum().backward()
+        table.weight.grad.sum().item()
+        table.zero_grad()
+    reasons = torch.explain_recompiles()[before:]
+    assert not [reason for _, reason in reasons if "check of numbers" in reason]

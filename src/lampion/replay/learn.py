@@ -16,7 +16,7 @@ from .tree import Fill, Node, Plan, Source, Write
 def learn(table: Table, program: Any, pending: list[Value], depth: int) -> Plan:
     """Return the plan of the flush that is about to happen; raises Refused where there is none."""
     places = {value.order: place for place, value in enumerate(pending)}
-    sources = [_source(table, value) for value in program.inputs] if program is not None else []
+    sources = [source_of(table, value) for value in program.inputs] if program is not None else []
     fills, goes_on = [], False
     for slot in table.made:
         tensor = table.tensor(slot)
@@ -29,7 +29,8 @@ def learn(table: Table, program: Any, pending: list[Value], depth: int) -> Plan:
     return Plan(program, sources, fills, writes, Node(depth) if goes_on else None)
 
 
-def _source(table: Table, value: Value) -> Source:
+def source_of(table: Table, value: Value) -> Source:
+    """Return where a value that is known at the call, or at the flush, comes from."""
     array = value.data
     known = table.origins.get(id(array))
     if known is not None:
@@ -64,7 +65,7 @@ def _fill(table: Table, slot: int, tensor: TensorBase, places: dict) -> tuple[Fi
             raise Refused("a held tensor that the flush does not compute")
         source: Any = places[value.order]
     else:
-        source = _source(table, value)
+        source = source_of(table, value)
     closed, walkable = None, False
     if tensor._tracked:
         root = origin(tensor._value)

@@ -6,8 +6,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..ir import Value
 
 
@@ -19,7 +17,7 @@ class Noting:
         numbers: (value, place) of each lifted number.
         keys: the values that hold where a random draw begins, in the order of the draws.
         draws: (generator, blocks, (seed, begin)) of each random draw.
-        checks: (array, function) of each check of numbers that are known at the call.
+        checks: (value, function) of each check of numbers that are known at the call.
         refused: why the call must not be replayed, or None.
         again: draws of an earlier time, to be given out again.
     """
@@ -31,7 +29,7 @@ class Noting:
         self.numbers: list[tuple[Value, int]] = []
         self.keys: list[Value] = []
         self.draws: list[tuple[Any, int, tuple[int, int]]] = []
-        self.checks: list[tuple[np.ndarray, Callable]] = []
+        self.checks: list[tuple[Value, Callable]] = []
         self.refused: str | None = None
         self.again = again
 

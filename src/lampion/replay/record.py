@@ -10,7 +10,7 @@ from ..errors import user_location
 from ..ir import Lifted, Value, mode
 from ..trace import compute, over_budget
 from .keys import Description, Refused
-from .learn import learn
+from .learn import learn, source_of
 from .matching import matcher
 from .noting import Noting
 from .table import Table
@@ -100,7 +100,7 @@ def _entry(run: Run, node: Node, call: Call, args: tuple, kwargs: dict, descript
     code, made, _ = table.encode(result)
     gradients = _gradients(table, before, made)
     writes, retracks = table.writes(noting)
-    checks = [(_checked_slot(table, array), check) for array, check in noting.checks]
+    checks = _checks(table, noting)
     known = node.entries.get(description.key)
     if known is not None:
         if [m.slot for m in known.made] != [m.slot for m in made] or known.writes != writes:
@@ -154,11 +154,17 @@ def _gradients(table: Table, before: list, made: list[Made]) -> list[tuple[int, 
     return changed
 
 
-def _checked_slot(table: Table, array: Any) -> int:
-    found = table.origins.get(id(array))
-    if found is None or found[0].kind != "leaf":
-        raise Refused("a check of numbers that are no argument's")
-    return found[0].first
+def _checks(table: Table, noting: Noting) -> list[tuple[int, Any]]:
+    """Return the checks to make again on other numbers, with the slot of the argument."""
+    found = []
+    for value, check in noting.checks:
+        source = source_of(table, value)
+        # What a call of the record makes of its settings alone, such as a range, never changes.
+        if source.kind != "constant":
+            if source.kind != "leaf":
+                raise Refused("a check of numbers that are no argument's")
+            found.append((source.first, check))
+    return found
 
 
 def flush(run: Run, tensor: TensorBase | None, value: Value | None) -> None:
