@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 from digit_pictures import as_mnist, as_text
-from lenet5 import ROOT, LeNet5, prepare
+from lenet5 import ROOT, prepare
 
 import lampion as torch
+from lampion.models import LeNet5
 from lampion.vision import mnist, read_picture
 
 

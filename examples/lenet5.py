@@ -6,8 +6,7 @@
 The network is that of LeCun, Bottou, Bengio and Haffner (Gradient-based learning applied to
 document recognition, 1998, figure 2), with what was learnt since: rectifiers and maximum pooling
 instead of tanh and subsampling, cross-entropy, Adam, and a learning rate that rises and then falls.
-The code is ordinary PyTorch code: with `import torch` in place of `import lampion as torch` it runs
-on PyTorch.
+The network itself, with the paper's table of layers, is in src/lampion/models/lenet.py.
 """
 
 import argparse
@@ -19,29 +18,11 @@ import numpy as np
 from digit_pictures import as_text, contact_sheet
 
 import lampion as torch
+from lampion.models import LeNet5
 from lampion.vision import mnist, write_png
 
-nn, F = torch.nn, torch.nn.functional
+F = torch.nn.functional
 ROOT = Path(__file__).resolve().parent.parent
-
-
-class LeNet5(nn.Module):
-    """28x28 grey levels in, ten scores out; the names of the layers are those of the paper."""
-
-    def __init__(self):
-        super().__init__()
-        self.c1 = nn.Conv2d(1, 6, kernel_size=5, padding=2)  # N x 6 x 28 x 28
-        self.c3 = nn.Conv2d(6, 16, kernel_size=5)  # N x 16 x 10 x 10
-        self.c5 = nn.Conv2d(16, 120, kernel_size=5)  # N x 120 x 1 x 1
-        self.f6 = nn.Linear(120, 84)
-        self.output = nn.Linear(84, 10)
-
-    def forward(self, x):
-        x = F.max_pool2d(F.relu(self.c1(x)), 2)  # S2: N x 6 x 14 x 14
-        x = F.max_pool2d(F.relu(self.c3(x)), 2)  # S4: N x 16 x 5 x 5
-        x = F.relu(self.c5(x))
-        x = F.relu(self.f6(x.flatten(1)))
-        return self.output(x)
 
 
 def prepare(pictures):

@@ -62,9 +62,13 @@ FILES = {module_name(path): path for path in sorted(SOURCE.rglob("*.py"))}
 
 
 def room_of(module: str) -> int | None:
-    """Return the row of a module, None when no row names it; the package itself is the last row."""
+    """Return the row of a module, None when no row names it.
+
+    The package itself stands where its public names are used, in the row of training; what its
+    `__init__` imports cannot use them, or `test_no_circles` fails.
+    """
     if module == "lampion":
-        return len(ROOMS) - 1
+        return next(row for row, (name, _, _) in enumerate(ROOMS) if name == "8 training")
     part = module.split(".")[1] if module.startswith("lampion.") else module
     for row, (_, names, _) in enumerate(ROOMS):
         if part in names.split():
