@@ -168,6 +168,18 @@ def markdown(rows: list[Row]) -> str:
     return "\n".join([*lines, "", *(f"- {line}" for line in summary_lines(rows))])
 
 
+BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
+
+
+def inserted(page: str, table: str) -> str:
+    """Return a page with the table between its marks; the table alone where there are none."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        return table + "\n"
+    return f"{before}{begin}\n\n{table}\n\n{end}{after}"
+
+
 def machine() -> str:
     """Return what the figures were measured with."""
     versions = []

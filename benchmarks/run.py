@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import Any
 
 from cases import CASES, Case
-from report import Row, markdown, text
+from report import Row, inserted, markdown, text
 
 HERE = Path(__file__).resolve().parent
 # What keeps glibc from returning memory to the system between steps.
@@ -156,7 +156,8 @@ def main() -> None:
     parser.add_argument("--busy", action="store_true", help="one thread, and its own time")
     parser.add_argument("--no-check", action="store_true", help="do not compare losses first")
     parser.add_argument("--compile", action="store_true", help="run torch.compile, too")
-    parser.add_argument("--markdown", type=Path, help="write the table to this file, too")
+    parser.add_argument("--markdown", type=Path,
+                        help="write the table to this file, between its marks if it has them")
     parser.add_argument("--json", type=Path, help="write all figures to this file, too")
     parser.add_argument("--list", action="store_true", help="print the names of the cases")
     options = parser.parse_args()
@@ -173,7 +174,8 @@ def main() -> None:
         print(text(rows[-1:], heading=len(rows) == 1), flush=True)
     print(text([], summary=rows))
     if options.markdown:
-        options.markdown.write_text(markdown(rows) + "\n", encoding="utf-8")
+        page = options.markdown.read_text("utf-8") if options.markdown.exists() else ""
+        options.markdown.write_text(inserted(page, markdown(rows)), encoding="utf-8")
     if options.json:
         figures = [row.figures() for row in rows]
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

@@ -54,6 +54,15 @@ def test_tables():
     assert len(table) == 5 and len({line.count("|") for line in table}) == 1
 
 
+def test_a_table_takes_the_place_of_the_one_before():
+    page = f"words\n{report.BEGIN}\nold\n{report.END}\nmore\n"
+    once = report.inserted(page, "new")
+    assert "old" not in once and once.startswith("words") and once.endswith("more\n")
+    assert report.inserted(once, "new") == once
+    assert report.inserted("no marks", "new") == "new\n"
+    assert report.BEGIN in (BENCHMARKS / "README.md").read_text(encoding="utf-8")
+
+
 def worker(*arguments):
     environment = {"PYTHONPATH": str(BENCHMARKS.parent / "src"), "PATH": ""}
     done = subprocess.run([sys.executable, str(BENCHMARKS / "worker.py"), *arguments],
