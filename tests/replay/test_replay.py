@@ -1,5 +1,7 @@
 """Replay changes nothing but the time: loops with and without it give the same bits."""
 
+import importlib
+
 import pytest
 
 import lampion as torch
@@ -33,3 +35,15 @@ def test_positions_that_a_step_makes_itself_do_not_end_the_record():
         table.zero_grad()
     reasons = torch.explain_recompiles()[before:]
     assert not [reason for _, reason in reasons if "check of numbers" in reason]
+
+
+def test_a_step_whose_record_is_computed_half_way_for_its_size(monkeypatch):
+    """The budget ends a record within a step, the second time as the first."""
+    budget = importlib.import_module("lampion.trace").Budget
+    monkeypatch.setattr(budget, "bytes", 3000)
+    x = torch.ones(100)
+    for _ in range(4):
+        y = x
+        for _ in range(20):
+            y = y * 1.5
+        assert y[0].item() == pytest.approx(1.5**20)

@@ -164,10 +164,11 @@ class Run:
         for made in entry.made:
             self.hand_out(made)
         self.node = entry.node
+        code = entry.result  # read before a flush, which begins with slots of its own
+        result = self.slots[code.slot] if type(code) is Made else decode(code, self.slots)
         if entry.is_special:
             self._after(entry, args, kwargs)
-        result = entry.result
-        return self.slots[result.slot] if type(result) is Made else decode(result, self.slots)
+        return result
 
     def _make(self, entry: Entry, args: tuple, kwargs: dict) -> Any:
         # The tensors met here are met again when the call is recorded.
