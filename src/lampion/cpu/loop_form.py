@@ -180,13 +180,16 @@ def levels(form: Form) -> dict[int, int]:
     """Return for each result whether it is CONSTANT, one for each ROW or for each ELEMENT."""
     found: dict[int, int] = {}
     rank = len(form.outer)
-    for line in lines_of(form):
+    lines = lines_of(form)
+    # What is read back in a later phase is no constant, even if all axes have length 1.
+    written = {line.statement.address for line in lines if isinstance(line.statement, Write)}
+    for line in lines:
         s = line.statement
         if isinstance(s, Read):
             if line.inside and any(stride != 0 for stride in s.strides[rank:]):
                 found[line.number] = ELEMENT
             else:
-                moves = any(stride != 0 for stride in s.strides)
+                moves = s.address in written or any(stride != 0 for stride in s.strides)
                 found[line.number] = ROW if moves else CONSTANT
         elif isinstance(s, Compute):
             found[line.number] = max((found[k] for k in s.operands), default=CONSTANT)
