@@ -106,6 +106,7 @@ from .threads import (
 )
 from .replay.recorded import explain_recompiles, set_replay
 from .serialization import load, save
+from . import probe
 from .show import show
 from .variable import Variable as _Variable
 from .version import __version__

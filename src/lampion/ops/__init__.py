@@ -13,9 +13,10 @@ from . import (
     pooling,
     random,
     reduction,
+    statistics,
 )
 
 __all__ = [
     "contraction", "control", "convolution", "elementwise", "indexing", "movement", "pooling",
-    "random", "reduction",
+    "random", "reduction", "statistics",
 ]

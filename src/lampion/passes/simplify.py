@@ -28,6 +28,10 @@ def _copy(value: Value, x: Value) -> Value:
     return x
 
 
+def _observe(value: Value, x: Value, carrier: Value) -> Value:
+    return x
+
+
 def _overwrite(value: Value, old: Value, new: Value) -> Value:
     return new
 
@@ -90,7 +94,7 @@ def _reduce(value: Value, x: Value) -> Value | None:
 
 
 RULES: dict[str, Callable[..., Value | None]] = {
-    "copy": _copy, "overwrite": _overwrite, "cast": _cast, "reshape": _reshape,
+    "copy": _copy, "observe": _observe, "overwrite": _overwrite, "cast": _cast, "reshape": _reshape,
     "permute": _permute, "expand": _expand, "slice": _same_shape, "pad": _same_shape,
     "sum": _reduce, "prod": _reduce, "max": _reduce, "min": _reduce,
 }

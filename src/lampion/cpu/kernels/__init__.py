@@ -25,6 +25,7 @@ from . import (
     pooling,
     random_bits,
     sort,
+    statistics,
     topk,
     windows,
 )
@@ -59,6 +60,7 @@ PROVIDERS: dict[str, Provider] = {
     "scatter_add": indexing.scatter_add,
     "slice_put": copies.slice_put,
     "sort": sort.argsort,
+    "statistics": statistics.statistics,
     "take": indexing.take,
     "topk": topk.topk,
     "windows_add": windows.windows_add,

@@ -1,0 +1,2 @@
+class Birth: pass
+def first_non_finite(step): pass
