@@ -116,7 +116,14 @@ def spread(value: Value, g: Value, path: set[int] | None = None):
         raise GradientError(f"{value.label or value.op.name} has no gradient",
                             why=value.op.grad.reason, fix="x.detach() before this operation")
     start = Value(None, (), {}, (), value.dtype).order
-    parts = value.op.grad(g, value, *value.inputs, **value.settings)
+    if mode.tracing is None:
+        parts = value.op.grad(g, value, *value.inputs, **value.settings)
+    else:
+        before, mode.spreading = mode.spreading, value
+        try:
+            parts = value.op.grad(g, value, *value.inputs, **value.settings)
+        finally:
+            mode.spreading = before
     shares = [
         (origin(source), part) for source, part in zip(value.inputs, parts, strict=True)
         if part is not None and source.tracked

@@ -48,12 +48,16 @@ class Mode(threading.local):
         inference: whether tensors made now can never take part in gradients.
         run: what follows the calls of this thread (lampion/replay); None while nothing does.
         noting: the notes of the recorded call that is being made; None outside.
+        tracing: called with every value that is made; None where nobody asks.
+        spreading: the value whose gradient rule is at work, while somebody traces.
     """
 
     grad = True
     inference = False
     run: Any = None
     noting: Any = None
+    tracing: Callable[[Value], None] | None = None
+    spreading: Value | None = None
 
 
 mode = Mode()
@@ -273,6 +277,8 @@ def apply(op: Op, inputs: tuple[Value, ...], settings: dict[str, Any]) -> Value:
             made.tracked = True
         if value.volatile:
             made.volatile = True
+    if mode.tracing is not None:
+        mode.tracing(made)
     return made
 
 

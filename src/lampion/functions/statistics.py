@@ -1,13 +1,14 @@
 """Statistics of tensors, and of the gradients that flow through them, taken in the step itself.
 
-A gradient is looked at by what `observed` puts behind a tensor: an identity of two inputs, the
-tensor and a *carrier*, whose gradient rule gives the tensor its gradient unchanged and the carrier
-the statistics of it. So `carrier.grad` is an ordinary gradient of an ordinary leaf: a backward
-pass makes it like any other, and a recorded one makes it again.
+A gradient is looked at by what `observed` puts behind a tensor: an identity whose gradient rule
+hands the gradient on unchanged, and gives a second input, the *carrier*, the statistics of the
+tensor and of its gradient. So `carrier.grad` is an ordinary gradient of an ordinary leaf: a
+backward pass makes it like any other, and a recorded one makes it again.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,64 +54,72 @@ def statistics(input: TensorBase, low: float | None = None, high: float | None =
     return wrap(_numbers(require_tensor(input, "statistics")._value, low, high), label="statistics")
 
 
-def _observe_gradient(g: Value, y: Value, x: Value, carrier: Value) -> tuple[Value, Value]:
-    return g, _numbers(g)
+def _observe_gradient(g: Value, y: Value, x: Value, found: Value, carrier: Value) -> tuple:
+    before, mode.grad = mode.grad, False
+    try:
+        return g, None, registry["concat"](found, _numbers(g), axis=0)
+    finally:
+        mode.grad = before
 
 
 # It never reaches an engine: the first pass puts x in its place.
-OBSERVE = Op("observe", "opaque", "x; the gradient of the carrier is the statistics of x's.",
-             meaning=lambda xp, x, carrier: x, result=lambda x, carrier: x.type,
+OBSERVE = Op("observe", "opaque",
+             "x; the gradient of the carrier is the statistics of x and of x's gradient.",
+             meaning=lambda xp, x, found, carrier: x, result=lambda x, found, carrier: x.type,
              grad=_observe_gradient)
 
 
 def observed(input: TensorBase, carrier: TensorBase, low: float | None = None,
              high: float | None = None) -> Any:
-    """The tensor to go on with, and its statistics.
+    """The same tensor, looked at by a carrier on the way back.
 
     Args:
-        input: a floating tensor.
-        carrier: a leaf of shape (7), float64, whose `.grad` becomes the statistics of the gradient
-            that flows back to the result.
+        input: a floating tensor that gradients flow through.
+        carrier: a leaf of shape (14), float64, whose `.grad` becomes the statistics of `input` and
+            those of the gradient that flows back to the result.
         low, high: as for `statistics`.
     """
     value = input._value
-    found = wrap(_numbers(value, low, high), label="statistics")
-    behind = OBSERVE(value, carrier._value)
-    behind.versions = (None, None, None)
-    return wrap(behind, input._strides, label=value.label), found
+    behind = OBSERVE(value, _numbers(value, low, high), carrier._value)
+    return wrap(behind, input._strides, label=value.label)
 
 
 def collected(tensors: Sequence[TensorBase]) -> Any:
-    """The statistics of several tensors in one.
+    """The statistics of several tensors as the rows of one.
 
     Args:
-        tensors: results of `statistics`, or gradients of carriers.
+        tensors: results of `statistics` or `statistics_of`, or gradients of carriers.
 
-    Shape: n x (7) -> (n, 7).
+    Shape: n x (k * 7) -> (sum of k, 7).
     """
     before, mode.grad = mode.grad, False
     try:
-        rows = [registry["reshape"](t._value, shape=(1, len(NUMBERS))) for t in tensors]
-        return wrap(registry["concat"](*rows, axis=0), label="collected")
+        return wrap(_rows([t._value for t in tensors]), label="collected")
     finally:
         mode.grad = before
+
+
+def _rows(values: list[Value]) -> Value:
+    width = len(NUMBERS)
+    rows = [registry["reshape"](v, shape=(math.prod(v.shape) // width, width)) for v in values]
+    return registry["concat"](*rows, axis=0)
 
 
 def statistics_of(tensors: Sequence[TensorBase], others: Sequence[TensorBase] = ()) -> Any:
     """The statistics of each of several tensors, or of its difference from another.
 
     Args:
-        tensors: the tensors.
+        tensors: the tensors; one at least.
         others: nothing, or what is subtracted from each.
 
-    Shape: n x (*) -> list of n (7).
+    Shape: n x (*) -> (n, 7).
     """
     before, mode.grad = mode.grad, False
     try:
         values = [t._value for t in tensors]
         if others:
             values = [v - o._value for v, o in zip(values, others, strict=True)]
-        return [wrap(_numbers(value), label="statistics") for value in values]
+        return wrap(_rows([_numbers(value) for value in values]), label="statistics")
     finally:
         mode.grad = before
 

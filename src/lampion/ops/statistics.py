@@ -1,4 +1,4 @@
-"""What the elements of a value are like, in a few numbers: taken by probes, never differentiated."""
+"""What the elements of a value are like, in a few numbers: what probes take."""
 
 from __future__ import annotations
 

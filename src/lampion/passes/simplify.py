@@ -28,7 +28,7 @@ def _copy(value: Value, x: Value) -> Value:
     return x
 
 
-def _observe(value: Value, x: Value, carrier: Value) -> Value:
+def _observe(value: Value, x: Value, found: Value, carrier: Value) -> Value:
     return x
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-
-from ..functions.statistics import NUMBERS
-
-COLUMN = {name: place for place, name in enumerate(NUMBERS)}
 
 
 class Probe(NamedTuple):
@@ -31,7 +28,8 @@ class Probe(NamedTuple):
     bounded: bool
 
 
-class Record(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Record:
     """The statistics of one value: of its finite elements, but for the first two counts.
 
     Attributes:
@@ -80,15 +78,16 @@ class Series(NamedTuple):
     saturated: np.ndarray
 
 
-def series(probe: Probe, steps: list[int], rows: np.ndarray) -> Series:
+def series(probes: list[Probe], steps: list[int], rows: np.ndarray) -> Series:
     """Turn statistics into averages and shares.
 
     Formula: mean = sum / n, std = sqrt(squares / n - mean^2), n the number of finite elements.
 
     Args:
+        probes: what each row is of: one value, whose shape may change from step to step.
         rows: the statistics, one row a step.
     """
-    count = float(np.prod(probe.shape))
+    count = np.array([np.prod(probe.shape) for probe in probes], float)
     non_finite, zeros, saturated, total, squares, low, high = rows.T
     with np.errstate(all="ignore"):
         n = np.where(count > non_finite, count - non_finite, np.nan)
@@ -96,7 +95,7 @@ def series(probe: Probe, steps: list[int], rows: np.ndarray) -> Series:
         std = np.sqrt(np.maximum(squares / n - mean * mean, 0.0))
         # One number everywhere has no spread; the difference above has rounding errors.
         std = np.where(low == high, 0.0, std)
-        share = saturated / n if probe.bounded else np.full(len(rows), np.nan)
+        share = np.where([probe.bounded for probe in probes], saturated / n, np.nan)
     none = np.isnan(n)
     return Series(np.array(steps), non_finite.astype(np.int64), zeros.astype(np.int64), mean, std,
                   np.where(none, np.nan, low), np.where(none, np.nan, high), share)
@@ -104,7 +103,7 @@ def series(probe: Probe, steps: list[int], rows: np.ndarray) -> Series:
 
 def record(probe: Probe, row: np.ndarray) -> Record:
     """Return what one row of statistics says."""
-    found = series(probe, [0], row.reshape(1, -1))
+    found = series([probe], [0], row.reshape(1, -1))
     return Record(
         probe.name, probe.role, probe.line, probe.shape, int(np.prod(probe.shape)),
         int(found.non_finite[0]), int(found.zeros[0]), float(found.mean[0]), float(found.std[0]),

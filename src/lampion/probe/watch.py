@@ -10,8 +10,9 @@ Everything is part of the step's own program, so it is recorded and replayed wit
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,17 +36,28 @@ from ..tensor import Tensor
 from .record import Probe, Record, Series, record, series
 
 # Where bounded functions are flat: less than about 5 % of their slope is left.
-LIMITS: dict[type, tuple[float | None, float | None]] = {
+Limits = tuple[float | None, float | None]
+NO_LIMITS: Limits = (None, None)
+LIMITS: dict[type, Limits] = {
     activation.Tanh: (-0.97, 0.97), activation.Sigmoid: (0.0125, 0.9875),
     activation.Softsign: (-0.8, 0.8),
 }
+
+
+class Place(NamedTuple):
+    """Where a module's result is looked at, and its gradient."""
+
+    activation: Probe
+    gradient: Probe
+    shape: tuple[int, ...]
+    carrier: Tensor
 
 
 class Frame(NamedTuple):
     """The statistics of one step: row by row those of the probes."""
 
     step: int
-    probes: tuple[Probe, ...]
+    probes: tuple[tuple[Probe, ...], ...]
     numbers: Tensor
 
 
@@ -63,170 +75,169 @@ class Watch(Mapping[str, Record]):
         self.model, self.optimizer, self.every, self.step = model, optimizer, every, 0
         self._activations, self._gradients = activations, gradients
         self._parameters, self._updates = parameters, updates
+        self._is_on = False
         self._handles: list[Any] = []
+        self._behind: list[Any] = []
         self._frames: deque[Frame] = deque(maxlen=keep)
-        self._carriers: dict[str, Tensor] = {}
+        self._places: dict[tuple[str, int], Place] = {}
         self._probes: dict[str, Probe] = {}
-        self._layouts: dict[tuple[str, ...], tuple[Probe, ...]] = {}
-        self._before: list[Tensor] = []
-        self._of_model: dict[str, Tensor] = {}
-        self._known: dict[str, tuple[str, str]] = {}
+        self._named: dict[str, Tensor] = {}
         self._begin()
 
     # --- the block -----------------------------------------------------------------------------
 
     def __enter__(self) -> Watch:
-        if self._handles:
+        if self._is_on:
             raise StateError("this watch is in use already", fix="probe.watch(model) once more")
-        self._handles.append(self.model.register_forward_pre_hook(self._on_begin))
-        for path, module in self.model.named_modules():
-            self._handles.append(module.register_forward_hook(_Behind(self, path, module)))
-        if self.optimizer is not None:
+        self._is_on = True
+        self._begin()
+        self._named = dict(self.model.named_parameters())
+        if self.optimizer is None:
+            self._handles.append(self.model.register_forward_pre_hook(self._on_call))
+        else:
+            self._handles.append(self.model.register_forward_pre_hook(self._on_forward))
             self._handles.append(self.optimizer.register_step_pre_hook(self._on_step))
             self._handles.append(self.optimizer.register_step_post_hook(self._on_stepped))
+        self._prepare()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for handle in self._handles:
+        if self.optimizer is None and self._is_due:
+            self._finish()
+        self._is_on = False
+        for handle in self._handles + self._behind:
             handle.remove()
-        self._handles.clear()
+        self._handles, self._behind = [], []
+
+    @property
+    def _is_due(self) -> bool:
+        return self.step % self.every == 0
+
+    def _prepare(self) -> None:
+        """Put hooks behind the modules for a step that is looked at, and for no other."""
+        if self._is_due and not self._behind:
+            self._behind = [module.register_forward_hook(_Behind(self, path, module))
+                            for path, module in self.model.named_modules()]
+        elif not self._is_due and self._behind:
+            for handle in self._behind:
+                handle.remove()
+            self._behind = []
 
     # --- forward -------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """Forget what was noted since the last step was collected."""
-        self._found: dict[str, Tensor] = {}
-        self._flowing: dict[str, Tensor] = {}
+        """Forget what was noted since the last step was finished."""
+        self._found: list[tuple[list[Probe], Tensor]] = []
+        self._flowing: list[Place] = []
         self._calls: dict[str, int] = {}
+        self._before: list[Tensor] = []
         self.last: Tensor | None = None  # what was looked at last in this forward pass
 
-    def _on_begin(self, module: Module, args: tuple) -> None:
-        if self.optimizer is None and self._found:
-            self._collect()
+    def _on_call(self, module: Module, args: tuple) -> None:
+        """Without an optimizer, a call of the model ends the step before."""
+        if self._calls or self.step % self.every:
+            self._finish()
+            self.step += 1
+            self._prepare()
+
+    def _on_forward(self, module: Module, args: tuple) -> None:
+        # A forward pass that no step followed: a validation, or one whose gradients add up.
         if self._flowing:
-            forget_gradients([*self._flowing.values()])
+            forget_gradients([place.carrier for place in self._flowing])
         self._begin()
 
-    @property
-    def is_due(self) -> bool:
-        """Whether this step is looked at."""
-        return self.step % self.every == 0
-
-    def look(self, path: str, x: Tensor, limits: tuple[float | None, float | None]) -> Tensor:
+    def look(self, path: str, x: Tensor, limits: Limits) -> Tensor:
         """Look at an activation; return the tensor to go on with."""
-        path = self._numbered(path)
-        activation, gradient = self._names(path)
+        count = self._calls[path] = self._calls.get(path, 0) + 1
+        place = self._places.get((path, count))
+        if place is None or place.shape != x._shape:
+            place = self._places[path, count] = self._place(path, count, x, limits, place)
         if self._gradients and x._tracked and mode.grad:
-            carrier = self._carriers.get(gradient)
-            if carrier is None:
-                carrier = self._carriers[gradient] = tensor(
-                    np.zeros(len(NUMBERS)), requires_grad=True)
-            self._note(gradient, path, "gradient", x, False)
-            self._flowing[gradient] = carrier
-            x, found = observed(x, carrier, *limits)
-        elif self._activations:
-            found = statistics(x, *limits)
+            self._flowing.append(place)
+            return observed(x, place.carrier, *limits)
         if self._activations:
-            self._note(activation, path, "activation", x, limits != (None, None))
-            self._found[activation] = found
+            self._found.append(([place.activation], statistics(x, *limits)))
         return x
 
-    def _numbered(self, path: str) -> str:
-        """Return the path with the number of the call, where a module is called again."""
-        count = self._calls[path] = self._calls.get(path, 0) + 1
-        return path if count == 1 else f"{path}#{count}"
+    def _place(self, path: str, count: int, x: Tensor, limits: Limits, old: Place | None) -> Place:
+        numbered = path if count == 1 else f"{path}#{count}"
+        activation = self._probe(numbered, "activation", x, limits != NO_LIMITS)
+        gradient = self._probe(numbered, "gradient", x)
+        carrier = tensor(np.zeros(2 * len(NUMBERS)), requires_grad=True) if old is None else (
+            old.carrier)
+        return Place(activation, gradient, x._shape, carrier)
 
-    def _names(self, path: str) -> tuple[str, str]:
-        names = self._known.get(path)
-        if names is None:
-            start = f"{path} " if path else ""
-            names = self._known[path] = (f"{start}activation", f"{start}gradient")
-        return names
-
-    def _note(self, name: str, path: str, role: str, x: Tensor, bounded: bool) -> None:
+    def _probe(self, path: str, role: str, x: Tensor, bounded: bool = False) -> Probe:
+        name = f"{path} {role}" if path else role
         known = self._probes.get(name)
         if known is None or known.shape != x._shape:
             line = user_location() if known is None else known.line
-            self._probes[name] = Probe(name, path, role, line, tuple(x._shape), bounded)
-            self._layouts.clear()
+            known = self._probes[name] = Probe(name, path, role, line, tuple(x._shape), bounded)
+        return known
 
     # --- the step ------------------------------------------------------------------------------
 
     def _on_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
-        self._before = []
-        if not self.is_due:
+        if not self._is_due:
             return
-        named = self._named()
-        self._take(named, "parameter" if self._parameters else None)
+        if self._parameters:
+            self._take("parameter", self._named)
         if self._gradients:
-            self._take({n: p.grad for n, p in named.items() if p.grad is not None}, "gradient")
-        if self._updates and named:
-            self._before = copies([*named.values()])
+            gradients = {name: p.grad for name, p in self._named.items()}
+            self._take("gradient", {n: g for n, g in gradients.items() if g is not None})
+        if self._updates and self._named:
+            self._before = copies([*self._named.values()])
 
     def _on_stepped(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
-        if self.is_due:
+        if self._is_due:
             if self._before:
-                self._take(self._named(), "update", self._before)
-            self._collect()
-        self._begin()
-        self._before = []
+                self._take("update", self._named, self._before)
+            self._finish()
         self.step += 1
+        self._prepare()
 
-    def _named(self) -> dict[str, Tensor]:
-        """The parameters, as they were when they were first looked at."""
-        if not self._of_model:
-            self._of_model = dict(self.model.named_parameters())
-        return self._of_model
-
-    def _take(self, tensors: Mapping[str, Tensor], role: str | None,
-              others: list[Tensor] | None = None) -> None:
+    def _take(self, role: str, tensors: Mapping[str, Tensor], others: Sequence[Tensor] = (),
+              ) -> None:
         """Look at tensors of a role, or at their differences from others."""
-        if role is None or not tensors:
-            return
-        found = statistics_of([*tensors.values()], others or [])
-        for (path, x), numbers in zip(tensors.items(), found, strict=True):
-            name = f"{path} {role}"
-            self._note(name, path, role, x, False)
-            self._found[name] = numbers
+        if tensors:
+            probes = [self._probe(path, role, x) for path, x in tensors.items()]
+            self._found.append((probes, statistics_of([*tensors.values()], [*others])))
 
-    def _collect(self) -> None:
+    def _finish(self) -> None:
         """Put everything that was found in this step into one tensor."""
-        found = dict(self._found)
-        for name, carrier in self._flowing.items():
-            gradient = carrier.grad
-            if gradient is not None:
-                found[name] = gradient
-        if self._parameters and self.optimizer is None:
-            named = self._named()
-            for name, numbers in zip(named, statistics_of([*named.values()]), strict=True):
-                self._note(f"{name} parameter", name, "parameter", named[name], False)
-                found[f"{name} parameter"] = numbers
-        if not found:
-            return
-        names = tuple(found)
-        layout = self._layouts.get(names)
-        if layout is None:
-            layout = self._layouts[names] = tuple(self._probes[name] for name in names)
-        self._frames.append(Frame(self.step, layout, collected([*found.values()])))
+        if self.optimizer is None and self._parameters and self._calls:
+            self._take("parameter", self._named)
+        groups, tensors = [], []
+        for place in self._flowing:
+            if place.carrier._gradient is not None:
+                groups.append((place.activation, place.gradient))
+                tensors.append(place.carrier._gradient)
+        for probes, numbers in self._found:
+            groups.append(tuple(probes))
+            tensors.append(numbers)
+        if tensors:
+            self._frames.append(Frame(self.step, tuple(groups), collected(tensors)))
         if self._flowing:
-            # What is not held any more need not be written out.
-            forget_gradients([*self._flowing.values()])
+            forget_gradients([place.carrier for place in self._flowing])
         self._begin()
-        if self.optimizer is None:
-            self.step += 1
 
     # --- what was seen -------------------------------------------------------------------------
 
     @property
     def latest(self) -> Mapping[str, Record]:
         """The records of the last step, by name: "features.0 activation", "fc1.weight update"."""
-        if self.optimizer is None and self._found:
-            self._collect()
+        if self.optimizer is None and self._calls:
+            self._finish()
         if not self._frames:
             return {}
         frame = self._frames[-1]
-        rows = frame.numbers.numpy()
-        return {p.name: record(p, row) for p, row in zip(frame.probes, rows, strict=True)}
+        return {probe.name: record(probe, row) for probe, row in self._rows(frame)}
+
+    def _rows(self, frame: Frame) -> Iterator[tuple[Probe, np.ndarray]]:
+        """Yield the probes of a step and their numbers."""
+        for probe, row in zip(itertools.chain(*frame.probes), frame.numbers.numpy(), strict=True):
+            if self._activations or probe.role != "activation":
+                yield probe, row
 
     def history(self, name: str) -> Series:
         """Return a value's statistics over the steps that are kept, as arrays.
@@ -234,17 +245,13 @@ class Watch(Mapping[str, Record]):
         Raises:
             ArgumentError: no value of that name was seen.
         """
-        steps, rows, probe = [], [], None
-        for frame in self._frames:
-            for place, known in enumerate(frame.probes):
-                if known.name == name:
-                    probe = known
-                    steps.append(frame.step)
-                    rows.append(frame.numbers.numpy()[place])
-        if probe is None:
+        found = [(frame.step, probe, row) for frame in self._frames
+                 for probe, row in self._rows(frame) if probe.name == name]
+        if not found:
             seen = ", ".join(sorted(self._probes)) or "none yet"
             raise ArgumentError(f"no value is called {name!r}", why=f"seen were: {seen}")
-        return series(probe, steps, np.array(rows))
+        return series([probe for _, probe, _ in found], [step for step, _, _ in found],
+                      np.array([row for _, _, row in found]))
 
     def __getitem__(self, name: str) -> Record:
         return self.latest[name]
@@ -264,13 +271,11 @@ class _Behind:
 
     def __init__(self, watch: Watch, path: str, module: Module):
         self.watch, self.path = watch, path
-        self.limits = LIMITS.get(type(module), (None, None))
+        self.limits = LIMITS.get(type(module), NO_LIMITS)
         # What a module of others hands out, or one that does nothing, was looked at already.
         self.changes_in_place = bool(getattr(module, "inplace", False))
 
     def __call__(self, module: Module, args: tuple, output: Any) -> Any:
-        if not self.watch.is_due:
-            return None
         output = self._seen(self.path, output)
         if not self.path:
             self.watch.last = None

@@ -4,9 +4,9 @@
     total     where there are several rows: one job adds them up in order
 
 Order does not matter here, so memory without gaps is read from end to end, however its axes lie.
-Within a block, finite elements are gathered in vectors; if the block's sum of squares says that
-one of them is not finite (or that the sum left the range), the block is done again, one element
-after another in float64. Pieces and blocks depend on the size alone, never on threads.
+Elements of a block are gathered in vectors; if the sum of squares says that one of them is not
+finite, or that the sum left float32's range, the block is done again in float64, one element after
+another. Pieces and blocks depend on the size alone, never on threads.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...dtypes import float32, float64
 from ...dtypes import dtype as DType
+from ...dtypes import float32, float64
 from ...ir import Type
-from ..kernel_text import Function, Module, Whole, size_of
+from ..kernel_text import Bit, Function, Module, Whole, size_of
 from ..steps import SCRATCH, Kernel, Operand, Place, Plan, Step
 from ..target import Target
 from . import lines
 
 PIECE, BLOCK = 32768, 8192  # elements
+SMALL = 1e-30  # of a block's sum of squares
 COUNT, OUT, X = 0, 1, 2  # slots
 NON_FINITE, ZEROS, SATURATED, SUM, SQUARES, MINIMUM, MAXIMUM = range(7)
 START = ("0.0",) * 5 + ("0x7FF0000000000000", "0xFFF0000000000000")
@@ -150,9 +151,7 @@ class _Statistics:
         whole = f.value(f"and i64 %count, -{step}")
         good = f.variable("i1", "true", 8)
         with f.when(f.compare("sgt", whole, 0)):
-            gathered = self._gather(f, whole, step)
-            finite = self._keep(f, gathered)
-            f.store("i1", finite, good, 8)
+            f.store("i1", str(self._keep(f, self._gather(f, whole, step))), good, 8)
         done = f.select(f.load("i1", good, 8), whole, 0)
         f.call("@slowly", ["ptr %row", "ptr %x", f"i64 {done}", "i64 %count"])
         f.done()
@@ -225,30 +224,35 @@ class _Statistics:
                 joined = f.value(f"add {kind} {joined}, {part}")
         return joined
 
-    def _keep(self, f: Function, gathered: dict[int, str]) -> str:
-        """Add a block's numbers to the row if all are finite; return whether they are."""
-        squares = self._folded(f, SQUARES, self._wide(f, gathered[SQUARES]))
-        rest = f.value(f"fsub double {squares}, {squares}")
-        finite = f.value(f"fcmp oeq double {rest}, 0.0")
-        with f.when(finite):
-            for number, vector in gathered.items():
-                found = squares if number == SQUARES else self._scalar(f, number, vector)
+    def _keep(self, f: Function, gathered: dict[int, str]) -> Bit:
+        """Add a block's numbers to the row if they are sound; return whether they are."""
+        found = {number: self._scalar(f, number, vector) for number, vector in gathered.items()}
+        rest = f.value(f"fsub double {found[SQUARES]}, {found[SQUARES]}")
+        sound: Bit = f.value(f"fcmp oeq double {rest}, 0.0")
+        if self.kind == "float":
+            # Squares of small numbers leave the range of float32 at its lower end.
+            large = f.value(f"fcmp oge double {found[SQUARES]}, {_number(SMALL, 'double')}")
+            zero = f.both(f.value(f"fcmp oeq double {found[MINIMUM]}, 0.0"),
+                          f.value(f"fcmp oeq double {found[MAXIMUM]}, 0.0"))
+            sound = f.both(sound, f.either(large, zero))
+        with f.when(sound):
+            for number, new in found.items():
                 place = f.at("%row", number, "double")
                 old = f.load("double", place)
                 if number in (MINIMUM, MAXIMUM):
                     how = "olt" if number == MINIMUM else "ogt"
-                    new = self._better(f, "double", "i1", how, found, old)
+                    kept = self._better(f, "double", "i1", how, new, old)
                 else:
-                    new = f.value(f"fadd double {old}, {found}")
-                f.store("double", new, place)
-        return finite
+                    kept = f.value(f"fadd double {old}, {new}")
+                f.store("double", kept, place)
+        return sound
 
     def _wide(self, f: Function, x: str) -> str:
         if self.kind == "double":
             return x
         return f.value(f"fpext {self.vector} {x} to <{self.width} x double>")
 
-    def _folded(self, f: Function, number: int, x: str, kind: str = "double") -> str:
+    def _folded(self, f: Function, number: int, x: str, kind: str) -> str:
         """Return the lanes combined to one."""
         def combine(width: int, a: str, b: str) -> str:
             wide, bits = (kind, "i1") if width == 1 else (
@@ -261,8 +265,8 @@ class _Statistics:
         return lines.folded(f, kind, self.width, x, combine)
 
     def _scalar(self, f: Function, number: int, x: str) -> str:
-        if number == SUM:
-            return self._folded(f, number, self._wide(f, x))
+        if number in (SUM, SQUARES):
+            return self._folded(f, number, self._wide(f, x), "double")
         if number in (MINIMUM, MAXIMUM):
             found = self._folded(f, number, x, self.kind)
             return found if self.kind == "double" else f.value(f"fpext float {found} to double")
