@@ -26,6 +26,8 @@ TEMPORARY = ".writing"
 # The time of last use is written at most this often, and a temporary file that is older than this
 # was left by a process that was killed. Seconds.
 GRAIN = 3600.0
+# Where systems keep what can be made again, below the user's home.
+CACHES = {"win32": ("AppData", "Local"), "darwin": ("Library", "Caches")}
 # One write in this many looks whether the directory has grown over its bound.
 TRIM_EVERY = 64
 
@@ -44,15 +46,14 @@ def directory() -> Path | None:
     chosen = os.environ.get("LAMPION_CACHE")
     if chosen:
         return None if chosen == "off" else Path(chosen)
-    try:
-        home = Path.home()
-    except RuntimeError:  # a user without a home
-        return None
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "lampion"
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "lampion"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "lampion"
+    variable = {"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, "XDG_CACHE_HOME")
+    place = os.environ.get(variable)
+    if place and os.path.isabs(place):
+        return Path(place) / "lampion"
+    home = os.path.expanduser("~")
+    # A user without a home gets none from us.
+    return Path(home, *CACHES.get(sys.platform, (".cache",)), "lampion") if (
+        os.path.isabs(home) and os.path.isdir(home)) else None
 
 
 def path_of(name: str) -> Path | None:
@@ -67,7 +68,7 @@ def load(name: str) -> bytes | None:
     if path is None:
         return None
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_opener) as file:
             about = os.fstat(file.fileno())
             if not _trusted(about):
                 return None
@@ -97,11 +98,12 @@ def store(name: str, content: bytes) -> bool:
         with open(descriptor, "wb") as file:
             file.write(MAGIC + digest(name.encode(), content) + content)
         os.replace(temporary, path)
+        temporary = None
     except OSError:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
         return False
+    finally:
+        if temporary is not None:
+            _remove(Path(temporary))
     if digest(name.encode())[0] % TRIM_EVERY == 0:
         trim()
     return True
@@ -138,6 +140,11 @@ def _files(suffix: str) -> list[tuple[Path, os.stat_result]]:
     except OSError:
         return []
     return found
+
+
+def _opener(path: str, flags: int) -> int:
+    """Open without waiting: a pipe may lie where an entry is expected."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _remove(path: Path) -> None:

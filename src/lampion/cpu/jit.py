@@ -4,7 +4,8 @@
     code.address("add")     # of `void @add(ptr %args, i64 %begin, i64 %end)`
 
 The key must say all that the text depends on, apart from the target and lampion's own sources,
-which are added here. `make_ir` is called only when neither memory nor disk has the key.
+which are added here. `make_ir` is called only when neither memory, nor the package
+(`ahead`), nor the user's cache has the key.
 
 All code lives in one LLVM engine and stays for the life of the process, so addresses stay valid.
 Functions of different libraries may have the same name: their symbols get the key's digest.
@@ -23,12 +24,13 @@ from typing import Any
 
 from ..errors import LampionError
 from ..version import __version__
-from . import cache
+from . import ahead, cache
 from .target import Target, host, llvm
 
 # LLVM's passes before code generation. Kernels are written as they should run; a full pipeline
 # costs several times as much and does not make them faster.
 FUNCTION_PASSES = ("sroa", "instruction_combine", "simplify_cfg")
+TAG = 20  # letters of a digest in the symbols of a library
 CODEGEN_LEVEL = 2  # at 0 the code is four times slower; 3 costs more and gains nothing
 
 _lock = threading.RLock()
@@ -65,7 +67,7 @@ class Library:
 
 
 def library(key: str, make_ir: Callable[[], str], target: Target | None = None) -> Library:
-    """Return the compiled functions of a key, from memory, disk or, at last, the compiler.
+    """Return the compiled functions of a key, from memory, files or, at last, the compiler.
 
     Args:
         key: says all that the text depends on.
@@ -88,15 +90,16 @@ def library(key: str, make_ir: Callable[[], str], target: Target | None = None) 
 
 
 def _make(key: str, make_ir: Callable[[], str], target: Target) -> Library:
-    name = cache.digest(key.encode(), _fingerprint(), "|".join(target[:2]).encode()).hex()
-    tag = name[:20]
-    entry = cache.load(name)
-    if entry is not None:
+    parts = [key.encode(), _sources(), "|".join(target[:2]).encode()]
+    tag = cache.digest(*parts).hex()[:TAG]
+    name = cache.digest(*parts, _compiler()).hex()
+    entry = ahead.load(tag, target) or cache.load(name)
+    if entry is None:
+        about, code = _compile(make_ir(), tag, target, key)
+        cache.store(name, json.dumps({**about, "tag": tag}).encode() + b"\n" + code)
+    else:
         head, _, code = entry.partition(b"\n")
         about = json.loads(head)
-    else:
-        about, code = _compile(make_ir(), tag, target, key)
-        cache.store(name, json.dumps(about).encode() + b"\n" + code)
     engine = _engine()
     engine.add_object_file(llvm().ObjectFileRef.from_data(code))
     engine.finalize_object()
@@ -171,15 +174,18 @@ def _engine() -> Any:
 
 
 @functools.cache
-def _fingerprint() -> bytes:
-    """Return a digest of what turns a key into code: lampion's emitting sources and LLVM."""
+def _sources() -> bytes:
+    """Return a digest of what turns a key into LLVM text, and of how that is compiled."""
     room = Path(__file__).parent
-    binding = llvm()
-    parts = [__version__, sys.modules["llvmlite"].__version__, str(binding.llvm_version_info),
-             binding.get_process_triple(), str(FUNCTION_PASSES), str(CODEGEN_LEVEL)]
+    parts = [__version__, llvm().get_process_triple(), str(FUNCTION_PASSES), str(CODEGEN_LEVEL)]
     sources = [*sorted(room.rglob("*.py")), *sorted((room.parent / "ops").glob("*.py"))]
     return cache.digest(*(part.encode() for part in parts),
                         *(path.read_bytes() for path in sources))
+
+
+def _compiler() -> bytes:
+    """Return which LLVM compiles here. What came with the package may be from another one."""
+    return f"{sys.modules['llvmlite'].__version__} {llvm().llvm_version_info}".encode()
 
 
 def _fork_in_child() -> None:

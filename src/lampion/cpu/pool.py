@@ -48,6 +48,11 @@ else:
     PARKING = "futex" if has_futex else "condition"
 
 
+def code(parking: str = PARKING) -> jit.Library:
+    """Return the native side of pools."""
+    return jit.library(f"pool {MACHINE} {parking}", lambda: pool_native.text(MACHINE, parking))
+
+
 class Pool:
     """A control block and the workers that watch it.
 
@@ -66,8 +71,7 @@ class Pool:
         # Should a worker outlive the interpreter, its words must not be freed.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._block))
         self.control = (ctypes.addressof(self._block) + 127) // 128 * 128
-        self._code = jit.library(f"pool {MACHINE} {parking}",
-                                 lambda: pool_native.text(MACHINE, parking))
+        self._code = code(parking)
         self.entry = self._code.address("run")
         pointer, integer = ctypes.c_void_p, ctypes.c_int64
         self._run = ctypes.CFUNCTYPE(None, pointer, pointer, pointer, integer)(self.entry)

@@ -1,29 +1,34 @@
 """The processor that kernels are compiled for.
 
-    host()           the processor of this machine, or what LAMPION_CPU names instead
+    host()           the instruction set of this machine, or what LAMPION_CPU names instead
     named("avx2")    a smaller instruction set that this machine also has: for tests
 
-The vector width follows from the instruction set: 64 bytes with AVX-512, 32 with AVX2, else 16
-(SSE2, NEON).
+Code is compiled for an instruction set, not for one model of a processor: so it can be kept in the
+package, and the same program gives the same bits on all processors of that set. The vector width
+follows from the set: 64 bytes with AVX-512, 32 with AVX2, else 16 (SSE2, NEON).
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ArgumentError, MissingExtraError
 
 X86 = ("x86_64", "amd64")
-# What LLVM must find before vectors of that width are used: kernels need more than the first step
-# of each instruction set.
-AVX512 = ("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma")
-AVX2 = ("avx2", "fma", "f16c", "bmi2")
+# The features of LLVM's x86-64-v3 and x86-64-v4: the processor must have every one, since LLVM may
+# use any. A virtual machine may hide some of those that the real processor has.
+AVX2 = ("avx2", "avx", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe", "popcnt", "sse4.2", "cx16",
+        "sahf", "xsave")
+AVX512 = (*AVX2, "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
 USUAL_CACHE = 1 << 20  # bytes
+_assumed: list[Target] = []  # by `pretending`
 
 
 class Target(NamedTuple):
@@ -62,9 +67,13 @@ def llvm() -> Any:
     return binding
 
 
-@functools.cache
 def host() -> Target:
     """Return the target of this process: the machine's, or what LAMPION_CPU names."""
+    return _assumed[0] if _assumed else _chosen()
+
+
+@functools.cache
+def _chosen() -> Target:
     return named(os.environ.get("LAMPION_CPU") or "host")
 
 
@@ -73,32 +82,54 @@ def named(name: str) -> Target:
     """Return a target by name.
 
     Args:
-        name: "host", or "generic", "avx2", "avx512" for that and nothing more.
+        name: "host" for the widest instruction set that this machine has; "native" for exactly
+            its processor; "generic", "avx2", "avx512" for that and nothing more.
 
     Raises:
         ArgumentError: for another name, or one that this machine does not have.
     """
-    found = _host_features()
-    x86 = platform.machine().lower() in X86
+    known = sets()
     if name == "host":
-        if x86 and all(feature in found for feature in AVX512):
-            width, registers = 64, 32
-        elif x86 and all(feature in found for feature in AVX2):
-            width, registers = 32, 16
-        else:
-            width, registers = 16, (16 if x86 else 32)
-        return Target(llvm().get_host_cpu_name(), _flat_features(), width, registers)
-    if name == "generic":
-        return Target("x86-64" if x86 else "generic", "", 16, 16 if x86 else 32)
-    if x86 and name == "avx2" and all(feature in found for feature in AVX2):
-        return Target("haswell", "", 32, 16)
-    if x86 and name == "avx512" and all(feature in found for feature in AVX512):
-        return Target("skylake-avx512", "", 64, 32)
+        return known[_widest()]
+    if name == "native":
+        return known[_widest()]._replace(name=llvm().get_host_cpu_name(), features=_flat_features())
+    if name == "generic" or (name in known and _has(name)):
+        return known[name]
     raise ArgumentError(
         f"there is no target {name!r} on this machine",
-        why="known are host, generic, and on x86 avx2 and avx512 where the processor has them",
+        why="known are host, native, generic, and on x86 avx2 and avx512 where the processor has "
+            "them",
         fix="unset LAMPION_CPU, or LAMPION_CPU=generic",
     )
+
+
+def sets() -> dict[str, Target]:
+    """Return the instruction sets of this kind of processor by name, the widest last."""
+    if platform.machine().lower() not in X86:
+        return {"generic": Target("generic", "", 16, 32)}
+    return {"generic": Target("x86-64", "", 16, 16), "avx2": Target("x86-64-v3", "", 32, 16),
+            "avx512": Target("x86-64-v4", "", 64, 32)}
+
+
+def _has(name: str) -> bool:
+    needed = {"avx2": AVX2, "avx512": AVX512}.get(name, ())
+    return all(feature in _host_features() for feature in needed)
+
+
+def _widest() -> str:
+    return [name for name in sets() if _has(name)][-1]
+
+
+@contextlib.contextmanager
+def pretending(name: str) -> Iterator[Target]:
+    """Compile for an instruction set that this machine may lack: nothing native may run."""
+    chosen = sets()[name]
+    before = _assumed[:]
+    _assumed[:] = [chosen]
+    try:
+        yield chosen
+    finally:
+        _assumed[:] = before
 
 
 @functools.cache
