@@ -22,15 +22,31 @@ works there too. Import what you need from its own file or from here.
 | `gpt` | GPT, GPT-2's weights | Radford et al. 2019 |
 | `bert` | BertModel, MaskedLanguageModel | Devlin et al. 2019 |
 | `word2vec` | SkipGram, CBOW | Mikolov et al. 2013 |
+| `autoencoder` | Autoencoder, VAE | Hinton, Salakhutdinov 2006; Kingma, Welling 2014 |
+| `gan` | Generator, Discriminator, the losses | Goodfellow 2014, Radford 2016, Gulrajani 2017 |
+| `ddpm` | DDPM, Denoiser | Ho et al. 2020 |
+| `detector` | SingleShotDetector | Liu et al. 2016 |
+| `cnn_lstm` | CNNLSTM | Donahue et al. 2015 |
+| `cartpole` | CartPole, a game to learn | Barto, Sutton, Anderson 1983 |
+| `dqn` | DQN, ReplayBuffer | Mnih et al. 2015 |
+| `ppo` | ActorCritic, its loss | Schulman et al. 2017 |
 """
 
 from lampion.models.alexnet import AlexNet, alexnet
+from lampion.models.autoencoder import VAE, Autoencoder
 from lampion.models.bert import BertModel, MaskedLanguageModel
+from lampion.models.cartpole import CartPole
+from lampion.models.cnn_lstm import CNNLSTM
+from lampion.models.ddpm import DDPM, Denoiser
+from lampion.models.detector import SingleShotDetector
+from lampion.models.dqn import DQN, AtariQNetwork, ReplayBuffer
+from lampion.models.gan import Discriminator, Generator
 from lampion.models.gpt import GPT, GPTConfig, load_gpt2_state_dict
 from lampion.models.lenet import LeNet5
 from lampion.models.mlp import MLP
 from lampion.models.mobilenetv2 import MobileNetV2, mobilenet_v2
 from lampion.models.perceptron import Perceptron, xor_network
+from lampion.models.ppo import ActorCritic
 from lampion.models.resnet import ResNet, resnet18, resnet34, resnet50
 from lampion.models.resnet_cifar import CifarResNet, resnet20
 from lampion.models.rnn_language_model import RNNLanguageModel
@@ -52,10 +68,12 @@ from lampion.models.vision_transformer import VisionTransformer, vit_b_16
 from lampion.models.word2vec import CBOW, NegativeSampler, SkipGram
 
 __all__ = [
-    "AlexNet", "BertModel", "CBOW", "CifarResNet", "Decoder", "Encoder", "GPT", "GPTConfig",
-    "LeNet5", "MLP", "MaskedLanguageModel", "MobileNetV2", "NegativeSampler", "Perceptron",
-    "RNNLanguageModel", "ResNet", "Seq2Seq", "SkipGram", "Transformer", "UNet", "VGG",
-    "VisionTransformer", "alexnet", "load_gpt2_state_dict", "mobilenet_v2", "resnet18",
-    "resnet20", "resnet34", "resnet50", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16",
-    "vgg16_bn", "vgg19", "vgg19_bn", "vit_b_16", "xor_network",
+    "ActorCritic", "AlexNet", "AtariQNetwork", "Autoencoder", "BertModel", "CBOW", "CNNLSTM",
+    "CartPole", "CifarResNet", "DDPM", "DQN", "Decoder", "Denoiser", "Discriminator", "Encoder",
+    "GPT", "GPTConfig", "Generator", "LeNet5", "MLP", "MaskedLanguageModel", "MobileNetV2",
+    "NegativeSampler", "Perceptron", "RNNLanguageModel", "ReplayBuffer", "ResNet", "Seq2Seq",
+    "SingleShotDetector", "SkipGram", "Transformer", "UNet", "VAE", "VGG", "VisionTransformer",
+    "alexnet", "load_gpt2_state_dict", "mobilenet_v2", "resnet18", "resnet20", "resnet34",
+    "resnet50", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19",
+    "vgg19_bn", "vit_b_16", "xor_network",
 ]
