@@ -255,3 +255,15 @@ def owned(array: np.ndarray) -> np.ndarray:
     if type(array) is np.ndarray and array.flags.owndata and array.flags.c_contiguous:
         return array
     return np.array(array, order="C")
+
+
+def _fork_in_child() -> None:
+    """Let go of a lock that only the parent can release."""
+    global lock
+    lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    # No program runs, in any thread, at the moment of a fork.
+    os.register_at_fork(before=lambda: lock.acquire(), after_in_parent=lambda: lock.release(),
+                        after_in_child=_fork_in_child)

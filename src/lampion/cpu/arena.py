@@ -11,7 +11,9 @@ number of results (times the logarithm of the number of gaps).
 from __future__ import annotations
 
 import bisect
+import contextlib
 import mmap
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -103,8 +105,11 @@ def memory(size: int) -> np.ndarray:
     It grows and is never given back; growing replaces it.
     """
     if _memory["array"].size < size:
-        room = mmap.mmap(-1, max(size * 5 // 4, 1 << 20))
+        # Private: what a fork does must not be seen by others.
+        private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if os.name == "posix" else {}
+        room = mmap.mmap(-1, max(size * 5 // 4, 1 << 20), **private)
         if hasattr(mmap, "MADV_HUGEPAGE"):
-            room.madvise(mmap.MADV_HUGEPAGE)
+            with contextlib.suppress(OSError):  # a kernel without them
+                room.madvise(mmap.MADV_HUGEPAGE)
         _memory["array"] = np.frombuffer(room, np.uint8)
     return _memory["array"]
