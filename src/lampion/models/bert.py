@@ -2,7 +2,7 @@
 
 Devlin, Chang, Lee, Toutanova: BERT: pre-training of deep bidirectional transformers for language
 understanding, 2019 (section 3; figure 2: the embeddings; appendix A.1: masking). Layers and
-arguments are named as in Hugging Face's transformers, so its published weights fit.
+arguments are named as those of BertModel in Hugging Face's transformers.
 """
 
 from __future__ import annotations
