@@ -228,12 +228,9 @@ class HookMethods:
         called: set[int] = set()
         result = None
         try:
-            args, kwargs = self._run_forward_pre_hooks(args, kwargs)
-            backward = (*GLOBAL.backward.values(), *self._backward_hooks.values())
-            backward_pre = (*GLOBAL.backward_pre.values(), *self._backward_pre_hooks.values())
-            around = None
-            if backward or backward_pre:
-                around = BackwardHook(self, backward, backward_pre)
+            if GLOBAL.forward_pre or self._forward_pre_hooks:
+                args, kwargs = self._run_forward_pre_hooks(args, kwargs)
+            around = self._backward_hook()
             if around:
                 args = around.watch_inputs(args)
             result = self.forward(*args, **kwargs)  # type: ignore[attr-defined]
@@ -251,6 +248,14 @@ class HookMethods:
         except Exception:
             self._run_always_called_hooks(args, kwargs, result, called)
             raise
+
+    def _backward_hook(self) -> BackwardHook | None:
+        """Return what runs the backward hooks of this call, where there are any."""
+        if not (GLOBAL.backward or GLOBAL.backward_pre or self._backward_hooks
+                or self._backward_pre_hooks):
+            return None
+        return BackwardHook(self, (*GLOBAL.backward.values(), *self._backward_hooks.values()),
+                            (*GLOBAL.backward_pre.values(), *self._backward_pre_hooks.values()))
 
     def _run_forward_pre_hooks(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         for hook in GLOBAL.forward_pre.values():

@@ -201,7 +201,8 @@ class Watch(Mapping[str, Record]):
         """Look at tensors of a role, or at their differences from others."""
         if tensors:
             probes = [self._probe(path, role, x) for path, x in tensors.items()]
-            self._found.append((probes, statistics_of([*tensors.values()], [*others])))
+            lists = ([*tensors.values()], [*others]) if others else ([*tensors.values()],)
+            self._found.append((probes, statistics_of(*lists)))
 
     def _finish(self) -> None:
         """Put everything that was found in this step into one tensor."""
