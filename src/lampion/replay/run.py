@@ -245,7 +245,7 @@ class Run:
             return False
         storage: Any = tensor._storage if tensor._promise is None else None
         known: Any = storage.kind if storage is not None else None
-        if (known is not None and known[1] is kind and known[0]() is tensor
+        if (known is not None and (known[1] is kind or known[1] == kind) and known[0]() is tensor
                 and known[2] is tensor._shape and known[3] is tensor._steps
                 and storage.deferred is None):
             array = storage.value.data
