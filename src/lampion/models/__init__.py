@@ -1,7 +1,8 @@
 """The field's architectures, each one readable file with its paper.
 
-They are ordinary PyTorch code: with `import torch` in place of `import lampion as torch` a file
-works there too. Import what you need from its own file or from here.
+They are ordinary PyTorch code: with PyTorch's imports in place of lampion's, a file gives the same
+outputs and gradients there (`tests/models/test_same_on_pytorch.py` does that). Import what you need
+from its own file or from here.
 
     from lampion.models import resnet18
 
