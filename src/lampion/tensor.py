@@ -513,6 +513,8 @@ class Tensor(TensorBase):
 
     @property
     def _version(self) -> int:
+        if self._storage.deferred is not None:
+            self._storage.deferred.materialise()
         return self._storage.version.count
 
     @property

@@ -152,7 +152,7 @@ def _fill(run: Run, plan: Plan, arrays: list[np.ndarray]) -> None:
             continue
         promise = tensor._promise
         promise.array = (arrays[fill.source] if type(fill.source) is int
-                         else _array(run, fill.source))
+                         else np.array(_array(run, fill.source)))  # else a write could reach it
         promise.fill = fill
         promise.cell = cells.setdefault(fill.cell, Cell()) if fill.cell in plan.shared else None
         if ends:
