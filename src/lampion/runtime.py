@@ -22,6 +22,7 @@ import math
 import os
 import sys
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -118,9 +119,9 @@ class Prepared:
             observer(self.graph, self.updates, structure, arrays)
         if not structure.native:
             return interpret.run(self.graph, arrays)
-        if structure.program is None:
-            structure.program = Program(self.graph, self.updates)
-        program = structure.program
+        program = structure.program or self._compile()
+        if program is None:
+            return interpret.run(self.graph, arrays)
         if take:
             take = {k: array for k, array in take.items() if k in program.donated}
         try:
@@ -128,6 +129,19 @@ class Prepared:
         except Exception:
             # The oracle meets the same mistake, and names the line that recorded it this time.
             return interpret.run(self.graph, arrays)
+
+    def _compile(self) -> Program | None:
+        """Return the program, None where that fails: the oracle computes it all the same."""
+        structure = self.structure
+        try:
+            structure.program = Program(self.graph, self.updates)
+        except Exception as error:
+            warnings.warn(
+                f"lampion could not compile a program ({type(error).__name__}: {error}), so NumPy "
+                "computes it, which is slower. This is a mistake in lampion: please report it. "
+                "LAMPION_ENGINE=numpy avoids the attempt.", RuntimeWarning, stacklevel=2)
+            structure.native = False
+        return structure.program
 
     def lasting(self) -> Prepared:
         """Return the same without the values it was prepared from, which hold their arrays."""

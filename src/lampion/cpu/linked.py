@@ -7,6 +7,7 @@ inputs and the outputs. Arrays of outputs are used again when nobody else holds 
 from __future__ import annotations
 
 import math
+import weakref
 from array import array as array_of
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -36,6 +37,12 @@ def _references_of_a_spare() -> int:
 ALONE = _references_of_a_spare()
 
 
+# Bytes of outputs that programs keep to use again, all together.
+MOST_SPARE = 256 << 20
+_spare = {"bytes": 0}
+_programs: weakref.WeakSet[Linked] = weakref.WeakSet()
+
+
 class Fault(Exception):
     """A step met what has no answer: the oracle can say what."""
 
@@ -63,6 +70,8 @@ class Linked:
         self._write(steps, 1 + len(inputs) + len(outputs))
         self._forget(steps)
         self._spare: list[np.ndarray | None] = [None] * len(outputs)
+        self._result_bytes = sum(p.size for p in outputs)
+        _programs.add(self)
 
     # --- tables ----------------------------------------------------------------------------
 
@@ -211,13 +220,28 @@ class Linked:
             if take and k in take:
                 outputs[k] = take[k]
             elif array is None or getrefcount(array) > ALONE:
-                outputs[k] = self._spare[k] = np.empty(*self._results[k])
+                outputs[k] = self._fresh(k)
         self._objects[:] = array_of("q", map(id, (room, *arrays, *outputs)))
         workers = pool.prepare()
         if workers.control != self._control:
             self._control = workers.control
             self._words[Word.CONTROL], self._words[Word.ENTRY] = workers.control, workers.entry
         return room, outputs
+
+    def _fresh(self, k: int) -> np.ndarray:
+        """Return a new array for an output, which is kept to be used again.
+
+        A program for each of many shapes would keep as many sets of gradients: when too much is
+        kept, all programs let go of theirs.
+        """
+        array, before = np.empty(*self._results[k]), self._spare[k]
+        _spare["bytes"] += array.nbytes - (0 if before is None else before.nbytes)
+        if _spare["bytes"] > MOST_SPARE + 2 * self._result_bytes:
+            for program in _programs:
+                program._spare = [None] * len(program._spare)
+            _spare["bytes"] = array.nbytes
+        self._spare[k] = array
+        return array
 
     # --- steps on NumPy --------------------------------------------------------------------
 

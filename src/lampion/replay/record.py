@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # A record that goes on and on without a flush is given up.
 LONGEST_RECORD = 4096
+# A plan keeps a program, which takes the memory of so many entries: some 500 plans are kept.
+ENTRIES_OF_PLAN = 100
 
 
 def make(run: Run, call: Call, args: tuple, kwargs: dict) -> Any:
@@ -206,6 +208,7 @@ def flush(run: Run, tensor: TensorBase | None, value: Value | None) -> None:
     if known is not None and known.node is not None and plan.node is not None:
         plan.node = known.node
     moment.plans[mask] = plan
+    run.entries += ENTRIES_OF_PLAN
     moment.counts.clear()
     if plan.node is None:
         run.begin()
