@@ -227,6 +227,44 @@ def test_a_validation_between_steps_is_not_part_of_them():
     assert not any("#3" in name for name in watch)
 
 
+def test_calls_whose_gradients_go_back_together():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for with_optimizer in (True, False):
+        with probe.watch(model, optimizer if with_optimizer else None) as watch:
+            for factor in (2, 5):
+                optimizer.zero_grad()
+                (model(torch.ones(4, 2)).sum() - factor * model(torch.ones(6, 2)).sum()).backward()
+                optimizer.step()
+            assert_says(watch["1 gradient"], np.ones((4, 1)))
+            assert_says(watch["1#2 gradient"], np.full((6, 1), -5))
+            assert len(watch.history("1#2 gradient").steps) == 2
+
+
+def test_the_last_pass_counts_where_gradients_add_up():
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with probe.watch(model, optimizer) as watch:
+        for _ in range(3):
+            optimizer.zero_grad()
+            for factor in (1, 2, 3):
+                (factor * model(torch.ones(4, 2)).sum()).backward()
+            optimizer.step()
+    assert_says(watch["gradient"], np.full((4, 1), 3))
+    assert_says(watch["bias gradient"], np.array([24.0]))
+
+
+def test_a_graph_that_is_walked_twice_does_not_disturb_the_next():
+    model = nn.Linear(2, 1)
+    with probe.watch(model) as watch:
+        loss = model(torch.ones(4, 2)).sum()
+        loss.backward(retain_graph=True)
+        assert_says(watch["gradient"], np.ones((4, 1)))
+        loss.backward()
+        model(torch.ones(4, 2)).mean().backward()
+        assert_says(watch["gradient"], np.full((4, 1), 0.25))
+
+
 def test_modules_that_write_in_place_and_those_with_several_results():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(inplace=True), nn.LSTM(8, 4))

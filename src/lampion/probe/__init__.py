@@ -27,14 +27,16 @@ def watch(model: Module, optimizer: Optimizer | None = None, *, activations: boo
     Every module's result, the gradient that flows back to it, every parameter, its gradient and
     what a step adds to it are counted and summed in the step's own program. They are called by the
     module's or parameter's path and the role: "fc1 activation", "fc1 gradient", "fc1.weight
-    parameter", "fc1.weight gradient", "fc1.weight update"; a module called again in the same
-    forward pass is "fc1#2". The training computes the same numbers as without.
+    parameter", "fc1.weight gradient", "fc1.weight update"; a module called again before
+    gradients go back is "fc1#2". Where several passes add up their gradients for one step, the last
+    pass counts. The training computes the same numbers as without.
 
     Args:
         model: the modules that are looked at. A result that is a view of numbers looked at already
             (`Flatten`), or no floating tensor, is left out.
         optimizer: whose steps count, and whose parameters' updates are looked at. Without one,
-            parameters' gradients and updates are left out, and each call of the model is a step.
+            parameters' gradients and updates are left out, and a call of the model begins a step,
+            unless the gradients of the call before have still to go back.
         activations, gradients, parameters, updates: the roles that are looked at.
         every: look at each so many steps only; 1 or more.
         keep: how many steps `history` goes back; 1 or more.

@@ -82,6 +82,7 @@ class Watch(Mapping[str, Record]):
         self._places: dict[tuple[str, int], Place] = {}
         self._probes: dict[str, Probe] = {}
         self._named: dict[str, Tensor] = {}
+        self._hooks: list[tuple[Module, _Behind]] = []
         self._begin()
 
     # --- the block -----------------------------------------------------------------------------
@@ -92,6 +93,8 @@ class Watch(Mapping[str, Record]):
         self._is_on = True
         self._begin()
         self._named = dict(self.model.named_parameters())
+        self._hooks = [(module, _Behind(self, path, module))
+                       for path, module in self.model.named_modules()]
         if self.optimizer is None:
             self._handles.append(self.model.register_forward_pre_hook(self._on_call))
         else:
@@ -107,7 +110,7 @@ class Watch(Mapping[str, Record]):
         self._is_on = False
         for handle in self._handles + self._behind:
             handle.remove()
-        self._handles, self._behind = [], []
+        self._handles, self._behind, self._hooks = [], [], []
 
     @property
     def _is_due(self) -> bool:
@@ -116,8 +119,7 @@ class Watch(Mapping[str, Record]):
     def _prepare(self) -> None:
         """Put hooks behind the modules for a step that is looked at, and for no other."""
         if self._is_due and not self._behind:
-            self._behind = [module.register_forward_hook(_Behind(self, path, module))
-                            for path, module in self.model.named_modules()]
+            self._behind = [module.register_forward_hook(hook) for module, hook in self._hooks]
         elif not self._is_due and self._behind:
             for handle in self._behind:
                 handle.remove()
@@ -133,18 +135,29 @@ class Watch(Mapping[str, Record]):
         self._before: list[Tensor] = []
         self.last: Tensor | None = None  # what was looked at last in this forward pass
 
+    def _goes_on(self) -> bool:
+        """Whether a call of the model belongs to the same pass as the calls before.
+
+        So it is where nothing has gone back from those: one backward pass may come for all.
+        """
+        return bool(self._flowing) and all(p.carrier.grad is None for p in self._flowing)
+
     def _on_call(self, module: Module, args: tuple) -> None:
         """Without an optimizer, a call of the model ends the step before."""
-        if self._calls or self.step % self.every:
+        if (self._calls or self.step % self.every) and not self._goes_on():
             self._finish()
             self.step += 1
             self._prepare()
 
     def _on_forward(self, module: Module, args: tuple) -> None:
-        # A forward pass that no step followed: a validation, or one whose gradients add up.
+        # What no step followed was a validation, or a pass whose gradients add up with the next.
+        if not self._goes_on():
+            self._forget_gradients()
+            self._begin()
+
+    def _forget_gradients(self) -> None:
         if self._flowing:
             forget_gradients([place.carrier for place in self._flowing])
-        self._begin()
 
     def look(self, path: str, x: Tensor, limits: Limits) -> Tensor:
         """Look at an activation; return the tensor to go on with."""
@@ -154,6 +167,8 @@ class Watch(Mapping[str, Record]):
             place = self._places[path, count] = self._place(path, count, x, limits, place)
         if self._gradients and x._tracked and mode.grad:
             self._flowing.append(place)
+            if place.carrier.grad is not None:  # of a graph that was walked once more
+                forget_gradients([place.carrier])
             return observed(x, place.carrier, *limits)
         if self._activations:
             self._found.append(([place.activation], statistics(x, *limits)))
@@ -218,8 +233,7 @@ class Watch(Mapping[str, Record]):
             tensors.append(numbers)
         if tensors:
             self._frames.append(Frame(self.step, tuple(groups), collected(tensors)))
-        if self._flowing:
-            forget_gradients([place.carrier for place in self._flowing])
+        self._forget_gradients()
         self._begin()
 
     # --- what was seen -------------------------------------------------------------------------
