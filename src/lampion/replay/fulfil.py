@@ -148,6 +148,7 @@ def _fill(run: Run, plan: Plan, arrays: list[np.ndarray]) -> None:
         tensor = run.slots[fill.slot]
         if fill.source is None:  # a view of memory from outside
             if ends:
+                tensor._promise.made.spare = None
                 tensor._storage, tensor._promise = run.slots[fill.cell]._storage, None
             continue
         promise = tensor._promise
