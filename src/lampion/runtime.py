@@ -135,6 +135,8 @@ class Prepared:
         structure = self.structure
         try:
             structure.program = Program(self.graph, self.updates)
+        except ArgumentError:
+            raise  # LAMPION_CPU names what there is not
         except Exception as error:
             warnings.warn(
                 f"lampion could not compile a program ({type(error).__name__}: {error}), so NumPy "

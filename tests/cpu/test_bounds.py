@@ -8,7 +8,8 @@ import pytest
 
 import lampion as torch
 from lampion import runtime
-from lampion.cpu import linked
+from lampion.cli import info
+from lampion.cpu import linked, target
 from lampion.replay import record, run
 
 
@@ -70,3 +71,18 @@ def test_a_program_that_cannot_be_compiled(monkeypatch):
     with pytest.warns(RuntimeWarning, match="OSError: memory that may be executed"):
         assert squares(4) == 14
     assert squares(4) == 14  # and says so once
+
+
+def test_a_processor_that_is_not_here(monkeypatch):
+    """That is no mistake of lampion's, so it is said at once."""
+    monkeypatch.setenv("LAMPION_CPU", "abacus")
+    target._chosen.cache_clear()
+    try:
+        with pytest.raises(torch.errors.ArgumentError, match="no target 'abacus'"):
+            (torch.ones(7, 5) @ torch.ones(5, 3)).sum().item()
+        facts = dict(info.facts())
+        assert "abacus" in facts["instructions"] and "kernels" not in facts
+    finally:
+        monkeypatch.delenv("LAMPION_CPU")
+        target._chosen.cache_clear()
+    assert "package" in dict(info.facts())["kernels"]

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import numpy
 
 from lampion import runtime
+from lampion.cpu import ahead, cache, target
+from lampion.errors import LampionError
 from lampion.version import __version__, torch_interface
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -45,10 +47,26 @@ def facts() -> Iterator[tuple[str, str]]:
     yield "vector sets", " ".join(vector_sets()) or "none found"
     yield "processors", f"{usable_processors()} usable of {os.cpu_count()}"
     yield "backend", BACKENDS[runtime.engine]
+    if runtime.engine != "numpy":
+        yield from native_code()
     settings = [f"{key}={value}" for key, value in sorted(os.environ.items()) if is_setting(key)]
     yield "settings", " ".join(settings) or "none in the environment"
     yield "torch", version(ORACLE) or "not installed (only the tests use it)"
     yield "executable", sys.executable
+
+
+def native_code() -> Iterator[tuple[str, str]]:
+    """Yield which instructions code is made for, and where it is found instead of made."""
+    try:
+        chosen = target.host()
+    except LampionError as error:
+        yield "instructions", f"unknown: {error.what}"
+        return
+    yield "instructions", f"{chosen.name}, {8 * chosen.vector_bytes} bits in a vector"
+    entries = cache.entries()
+    size = sum(about.st_size for _, about in entries) / 1e6
+    yield "kernels", (f"{ahead.count(chosen)} in the package, {len(entries)} "
+                      f"({size:.1f} MB) in {cache.directory() or 'no cache'}")
 
 
 def version(distribution: str) -> str | None:

@@ -45,6 +45,11 @@ def load(tag: str, target: Target) -> bytes | None:
         return None
 
 
+def count(target: Target) -> int:
+    """Return how many entries the package has for a target."""
+    return len(_content(path_of(target))[0])
+
+
 def write(path: Path, entries: Mapping[str, bytes]) -> None:
     """Write a file of entries, by their tags."""
     table: dict[str, tuple[int, int]] = {}
