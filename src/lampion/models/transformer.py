@@ -57,8 +57,10 @@ def sinusoidal_positions(length: int, d_model: int) -> torch.Tensor:
     """
     position = torch.arange(length).float().unsqueeze(1)
     rate = torch.exp(torch.arange(0, d_model, 2).float() * (-math.log(10000.0) / d_model))
-    angle = position * rate
-    return torch.stack([torch.sin(angle), torch.cos(angle)], dim=2).flatten(1)[:, :d_model]
+    table = torch.zeros(length, d_model)
+    table[:, 0::2] = torch.sin(position * rate)
+    table[:, 1::2] = torch.cos(position * rate)[:, : d_model // 2]
+    return table
 
 
 class MultiHeadAttention(nn.Module):

@@ -126,9 +126,10 @@ def mask_of(batch_sizes: Tensor, length: int | None = None) -> Tensor:
         (T) -> (T, N, 1) bool
     """
     sizes = np.array(batch_sizes.tolist())
-    mask = np.zeros((length or len(sizes), sizes[0]), bool)
-    mask[: len(sizes)] = np.arange(sizes[0]) < sizes[:, None]
-    return creation.tensor(mask.tolist(), dtype=bool_).unsqueeze(-1)
+    mask = np.zeros((length or len(sizes), sizes[0], 1), bool)
+    mask[: len(sizes), :, 0] = np.arange(sizes[0]) < sizes[:, None]
+    # No view of a tensor that nobody holds: a step with such a view is not replayed.
+    return creation.tensor(mask.tolist(), dtype=bool_)
 
 
 def packed_positions(sizes: Sequence[int], batch: int) -> np.ndarray:
