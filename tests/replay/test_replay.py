@@ -47,3 +47,17 @@ def test_a_step_whose_record_is_computed_half_way_for_its_size(monkeypatch):
         for _ in range(20):
             y = y * 1.5
         assert y[0].item() == pytest.approx(1.5**20)
+
+
+def test_packed_sequences_do_not_end_the_record():
+    utils, layer = torch.nn.utils.rnn, torch.nn.GRU(3, 4, batch_first=True)
+    x, lengths = torch.ones(2, 5, 3), torch.tensor([5, 2])
+    before = len(torch.explain_recompiles())
+    for _ in range(4):
+        packed = utils.pack_padded_sequence(x, lengths, batch_first=True)
+        output, _ = utils.pad_packed_sequence(layer(packed)[0], batch_first=True)
+        output.sum().backward()
+        layer.weight_hh_l0.grad.sum().item()
+        layer.zero_grad()
+    reasons = torch.explain_recompiles()[before:]
+    assert not [reason for _, reason in reasons if "that is gone" in reason]
