@@ -86,7 +86,8 @@ USUAL = [
     ((2, 3, 4, 4), (2, 2), (2, 2), (0, 0)), ((1, 2, 5, 3), (2, 2), (2, 2), (0, 0)),
     ((2, 3, 32, 32), (3, 3), (2, 2), (1, 1)),
     ((1, 2, 17, 33), (3, 3), (1, 1), (1, 1)), ((1, 2, 9, 9), (3, 3), (3, 3), (0, 0)),
-    ((1, 2, 7, 7), (7, 7), (1, 1), (0, 0))]
+    ((1, 2, 7, 7), (7, 7), (1, 1), (0, 0)),
+    ((5, 8, 8, 8), (8, 8), (8, 8), (0, 0)), ((2, 3, 1, 5), (1, 5), (1, 1), (0, 0))]
 
 
 @pytest.mark.parametrize("name", ["host", "avx2", "generic"])
@@ -123,3 +124,28 @@ def test_taps_that_all_lie_outside():
     assert native_runs.run(POOL.max_pool_input, (g, x), settings) == 0
     assert POOL.max_pool.meaning(np, x, **settings) == -np.inf
     assert POOL.max_pool_input.meaning(np, g, x, **settings) == 0
+
+
+@pytest.mark.parametrize("area", [1, 3, 15, 16, 17, 49, 64])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_window_over_the_whole_image(area, dtype):
+    """The first of equal maxima gets the gradient, the last NaN before all of them."""
+    settings = {"kernel": (area,), "stride": (1,), "padding": (0,), "dilation": (1,), "out": (1,)}
+    planes = np.full((7, area), -np.inf)
+    planes[1] = 0
+    planes[2, -1] = 1
+    planes[3, [0, -1]] = np.nan
+    planes[4, area // 2:] = np.inf
+    planes[5] = np.arange(area)
+    planes[6, 0], planes[6, -1] = np.nan, np.inf
+    x = planes[None].astype(dtype)
+    g = np.arange(1, 8, dtype=dtype).reshape(1, 7, 1)
+    where = native_runs.run(POOL.pool_argmax, (x,), settings)
+    first = [0, 0, area - 1, area - 1, area // 2, area - 1, 0]
+    np.testing.assert_array_equal(where.ravel(), first)
+    np.testing.assert_array_equal(native_runs.run(POOL.max_pool, (x,), settings).ravel(),
+                                  planes[range(7), first])
+    expected = np.zeros((1, 7, area), dtype)
+    expected[0, range(7), first] = g.ravel()
+    np.testing.assert_array_equal(
+        native_runs.run(POOL.max_pool_input, (g, x), settings), expected)

@@ -12,7 +12,7 @@ from ..kernel_text import size_of
 from ..steps import SCRATCH, Operand, Place, Plan, Step
 from ..steps import Slot as Argument
 from ..target import Target
-from . import pooling_pairs
+from . import pooling_global, pooling_pairs
 from .convolution import in_order
 from .convolution_shapes import three
 from .matmul import ELEMENTS
@@ -93,6 +93,10 @@ def _plan(
                            (Slot.KERNEL_DEPTH, kernel_size), (Slot.STEP_DEPTH, step),
                            (Slot.PADDING_DEPTH, padding), (Slot.DILATION_DEPTH, dilation)):
         slots |= {first + k: number for k, number in enumerate(numbers)}
+    if (set(out) == {1} and kernel_size == size and not any(padding)
+            and all(d == 1 or n == 1 for d, n in zip(dilation, size, strict=True))):
+        code = pooling_global.kernel(name, element, target)
+        return Plan((Step(code, planes, tuple(slots[k] for k in Slot)),), 0)
     if _pairs(name, size, out, kernel_size, step, padding, dilation):
         code = pooling_pairs.kernel(name, element, target)
         return Plan((Step(code, planes, tuple(slots[k] for k in Slot)),), 0)
