@@ -68,7 +68,11 @@ def provide_forward(
 def provide_input(
     operands: tuple[Operand, ...], result: Type, settings: Mapping[str, Any], target: Target,
 ) -> Plan | None:
-    """Plan the op `convolution_input`, the transposed convolution."""
+    """Plan the op `convolution_input`, the transposed convolution.
+
+    The gradient is read with zeros around it. An infinite weight times such a zero is NaN, at the
+    borders, where the meaning skips the tap; finite weights show no difference.
+    """
     g, weight = operands
     if not usable(operands, result):
         return None
