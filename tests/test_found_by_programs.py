@@ -152,6 +152,23 @@ PROGRAMS = {
         z.add_(1)
         y = torch.tensor([x._version, z._version])
     """,
+    "the strides of what a mask takes from a permuted tensor": """
+        x = torch.zeros(3, 4, 3).permute(1, 2, 0)
+        y = torch.tensor(x[:, torch.tensor([True, True, False])].stride())
+    """,
+    "the strides of what positions take from a permuted tensor": """
+        x = torch.zeros(3, 4, 3).permute(1, 2, 0)
+        rows = torch.tensor([[0, 1], [2, 0]]).T
+        y = torch.tensor([*x[rows].stride(), *x[:, rows].stride(), *x[rows, :, rows].stride()])
+    """,
+    "the strides of what positions take from an empty tensor": """
+        x = torch.zeros(2, 3, 4, 0).permute(2, 0, 3, 1)
+        y = torch.tensor([*x[:, torch.tensor([0])].stride(), *x[torch.tensor([0, 1])].stride()])
+    """,
+    "the strides of the positions of nothing": """
+        y = torch.tensor([*torch.zeros(3).nonzero().stride(), *torch.argwhere(
+            torch.zeros(2, 2)).stride()])
+    """,
     "the strides of what flip and sort make": """
         x = torch.arange(6.0).reshape(2, 3).t()
         y = torch.tensor([*x.flip(0).stride(), *x.sort(0).values.stride()])

@@ -130,7 +130,29 @@ def elementwise(shape: Shape, operands: Sequence[tuple[Shape, Shape]]) -> Shape:
     first = operands[0][1]
     if all(own == shape and s == first for own, s in operands) and is_dense(shape, first):
         return first
-    # Sort axes by stride, fastest first; earlier operands decide (TensorIterator's rule).
+    result = _steps(shape, _fastest_first(shape, operands))
+    if 0 in shape:
+        return tuple(max(s, 1) for s in result) if math.prod(shape) else contiguous(shape)
+    return result
+
+
+def looped(shape: Shape, operands: Sequence[tuple[Shape, Shape]]) -> Shape:
+    """Return the strides of a result that PyTorch fills in a loop over unlike operands.
+
+    Args:
+        shape: shape of the result.
+        operands: (shape, strides) of each operand; a stride of 0 has no say in the order.
+    """
+    if 0 in shape and all(own == shape for own, _ in operands):
+        return contiguous(shape)
+    order = _fastest_first(shape, operands)
+    if order == list(range(len(shape) - 1, -1, -1)):
+        return contiguous(shape)
+    return _steps(shape, order)
+
+
+def _fastest_first(shape: Shape, operands: Sequence[tuple[Shape, Shape]]) -> list[int]:
+    """Sort axes by stride, fastest first; earlier operands decide (TensorIterator's rule)."""
     wide = [_broadcast(shape, operand) for operand in operands]
     order = list(range(len(shape) - 1, -1, -1))
     for start in range(1, len(order)):
@@ -142,10 +164,13 @@ def elementwise(shape: Shape, operands: Sequence[tuple[Shape, Shape]]) -> Shape:
                 moving = place
             elif verdict < 0:
                 break
+    return order
+
+
+def _steps(shape: Shape, order: Sequence[int]) -> Shape:
+    """Return the strides of memory without gaps whose axes follow `order`, fastest first."""
     result, step = [0] * len(shape), 1
     for axis in order:
         result[axis] = step
         step *= shape[axis]
-    if 0 in shape:
-        return tuple(max(s, 1) for s in result) if math.prod(shape) else contiguous(shape)
     return tuple(result)

@@ -202,6 +202,28 @@ class _Plan:
         own = self.index_shape + self.rest
         return tuple(own[k] for k in self.back)
 
+    def result_strides(self, x: TensorBase, found: dict[int, Any]) -> tuple[int, ...]:
+        """Return the strides PyTorch gives the result: those of a loop over x and positions.
+
+        Along the axes of the positions x counts as repeated; along the others the positions do.
+        """
+        lead, shape = len(self.index_shape), self.result_shape
+        kept = self.order[len(found):]
+        wide = (0,) * lead + tuple(x._strides[k] for k in kept)
+        operands = [(shape, tuple(wide[k] for k in self.back))]
+        ones = (1,) * len(kept)
+        own_shape = self.index_shape + ones
+        target = tuple(own_shape[k] for k in self.back)
+        for axis in sorted(found):
+            index = found[axis]
+            gap = lead - len(index._shape)
+            steps = (0,) * gap + tuple(
+                0 if n == 1 and full != 1 else step for n, step, full in
+                zip(index._shape, index._strides, self.index_shape[gap:], strict=True))
+            seen = base.strides.view(self.index_shape, steps, target)
+            operands.append((target, seen or base.strides.contiguous(target)))
+        return base.strides.looped(shape, operands)
+
 
 def getitem(x: TensorBase, index: Any) -> Any:
     """`x[index]`."""
@@ -251,7 +273,8 @@ def pick(x: TensorBase, index: Any) -> Any:
     if value.tracked:
         value.versions = (None, _first_version(found), None)
         base._refuse_inference((x,))
-    return base.wrap(registry["permute"](value, order=plan.back), label="index")
+    picked = registry["permute"](value, order=plan.back)
+    return base.wrap(picked, plan.result_strides(view, found), label="index")
 
 
 def _first_version(found: dict[int, Any]):
@@ -741,7 +764,7 @@ def nonzero(input: TensorBase, *, as_tuple: bool = False) -> Any:
         return tuple(base.wrap(ir.leaf(p.astype(np.int64), dtypes.int64)) for p in found)
     rows = np.stack(found, 1).astype(np.int64)
     # PyTorch finds the positions axis by axis and hands out the transpose.
-    return base.wrap(ir.leaf(rows, dtypes.int64), (1, max(len(rows), 1)))
+    return base.wrap(ir.leaf(rows, dtypes.int64), (1, len(rows)))
 
 
 argwhere = nonzero
