@@ -1,0 +1,122 @@
+"""PyTorch's own test inventory against lampion: `python -m tests.parity`.
+
+    python -m tests.parity                          everything, as a table
+    python -m tests.parity --only linalg --jobs 2   entries whose name contains "linalg"
+    python -m tests.parity --report parity.txt      the table goes into a file as well
+
+Needs PyTorch, and the repository as the working directory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import signal
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+try:
+    import torch
+except ImportError:
+    sys.exit("parity: PyTorch is not installed here, and it is what lampion is compared with:\n"
+             "        python -m pip install torch==2.13.0")
+
+from . import inventory, modules, operators, optimizers
+from .outcome import ABSENT, FAILED, OUTSIDE, PASSED, Outcome, one_line
+
+LISTS = {"op_db": inventory.operators, "module_db": inventory.modules,
+         "optim_db": inventory.optimizers}
+SECONDS_FOR_ONE = 300
+
+
+class TooLong(Exception):
+    """An entry did not end in time."""
+
+
+def _alarm(signum: int, frame: Any) -> None:
+    raise TooLong(f"no end after {SECONDS_FOR_ONE} s")
+
+
+def _examine(task: tuple[str, str, int]) -> tuple[str, Outcome]:
+    kind, name, limit = task
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGALRM, _alarm)
+    signal.alarm(SECONDS_FOR_ONE)
+    try:
+        if kind == "op_db":
+            return kind, operators.examine(name, inventory.operators()[name], limit)
+        if kind == "module_db":
+            return kind, modules.examine(name, inventory.modules()[name])
+        return kind, optimizers.examine(name, inventory.optimizers()[name])
+    except Exception as error:
+        return kind, Outcome(name, FAILED, one_line(error))
+    finally:
+        signal.alarm(0)
+
+
+def _tasks(only: list[str], kinds: list[str], limit: int) -> list[tuple[str, str, int]]:
+    found = []
+    for kind in kinds:
+        for name in LISTS[kind]():
+            if not only or any(part in name for part in only):
+                found.append((kind, name, limit))
+    return found
+
+
+def _run(tasks: list[tuple[str, str, int]], jobs: int) -> list[tuple[str, Outcome]]:
+    if jobs < 2:
+        return [_examine(task) for task in tasks]
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        return pool.map(_examine, tasks, chunksize=4)
+
+
+def _table(found: list[tuple[str, Outcome]]) -> str:
+    lines = []
+    for kind in LISTS:
+        outcomes = [o for k, o in found if k == kind]
+        if not outcomes:
+            continue
+        inside = [o for o in outcomes if o.status != OUTSIDE]
+        counts = {s: sum(o.status == s for o in outcomes)
+                  for s in (PASSED, FAILED, ABSENT, OUTSIDE)}
+        share = 100 * counts[PASSED] / max(1, len(inside))
+        lines.append(
+            f"{kind}: {counts[PASSED]} of {len(inside)} entries pass ({share:.1f} %); "
+            f"{counts[FAILED]} fail, {counts[ABSENT]} are absent; "
+            f"{counts[OUTSIDE]} of {len(outcomes)} are outside the scope")
+        right, tried = sum(o.right for o in inside), sum(o.tried for o in inside)
+        lines.append(f"  {right} of {tried} single comparisons agree "
+                     f"({100 * right / max(1, tried):.2f} %)")
+        for status in (FAILED, ABSENT, OUTSIDE):
+            for o in outcomes:
+                if o.status == status:
+                    part = f" {o.right}/{o.tried}" if o.tried else ""
+                    lines.append(f"  {status:8}{o.name}{part}  {o.reason}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the chosen entries and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.parity")
+    parser.add_argument("--only", nargs="*", default=[], help="parts of the entries' names")
+    parser.add_argument("--list", nargs="*", default=list(LISTS), choices=list(LISTS),
+                        help="which lists")
+    parser.add_argument("--samples", type=int, default=60,
+                        help="samples of each operator and element type (default 60)")
+    parser.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
+    parser.add_argument("--report", type=Path, help="a file for the table")
+    chosen = parser.parse_args()
+    start = time.monotonic()
+    text = _table(_run(_tasks(chosen.only, chosen.list, chosen.samples), chosen.jobs))
+    print(text)
+    print(f"PyTorch {torch.__version__}, {time.monotonic() - start:.0f} s")
+    if chosen.report:
+        chosen.report.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""PyTorch's tensors, and everything that arguments are made of, as lampion's."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+import lampion
+
+TYPES = {
+    getattr(torch, name): getattr(lampion, name)
+    for name in ("float16 bfloat16 float32 float64 int8 int16 int32 int64 uint8 bool").split()
+}
+PLAIN = (str, int, float, bool, type(None), slice, range, np.ndarray, np.generic, type(Ellipsis))
+
+
+class NoCounterpart(Exception):
+    """Something that lampion has no counterpart of, such as a complex tensor."""
+
+
+def tensor(given: torch.Tensor) -> Any:
+    """A tensor of the same numbers, type and need of gradients."""
+    if given.dtype not in TYPES:
+        raise NoCounterpart(f"{given.dtype} tensors")
+    if given.layout is not torch.strided or given.device.type != "cpu" or given.is_quantized:
+        raise NoCounterpart(f"{given.layout} tensors on {given.device}")
+    wide = given.detach().float() if given.dtype is torch.bfloat16 else given.detach()
+    made = lampion.from_numpy(wide.contiguous().numpy().copy()).to(TYPES[given.dtype])
+    made = made.reshape(tuple(given.shape))
+    return made.detach().requires_grad_() if given.requires_grad else made
+
+
+def function(given: Callable) -> Callable:
+    """A Python function with lampion in the place of torch."""
+    names = {"torch": lampion, "F": lampion.nn.functional, "nn": lampion.nn}
+    changed = {k: v for k, v in names.items() if k in given.__globals__}  # type: ignore[attr-defined]
+    copy = types.FunctionType(
+        given.__code__, {**given.__globals__, **changed}, given.__name__,  # type: ignore[attr-defined]
+        given.__defaults__, given.__closure__)  # type: ignore[attr-defined]
+    copy.__kwdefaults__ = given.__kwdefaults__  # type: ignore[attr-defined]
+    return copy
+
+
+def find(path: str) -> Any:
+    """What lampion has under a dotted name, None where it has nothing."""
+    place: Any = lampion
+    for part in path.split("."):
+        place = getattr(place, part, None)
+        if place is None:
+            return None
+    return place
+
+
+def _named(given: Any) -> Any:
+    """The counterpart of a function or class of PyTorch, found by its name."""
+    name = getattr(given, "__name__", "")
+    for path in (f"nn.functional.{name}", name, f"nn.{name}"):
+        found = find(path) if name else None
+        if found is not None:
+            return found
+    raise NoCounterpart(f"{given!r}")
+
+
+def value(given: Any) -> Any:
+    """The counterpart of any argument."""
+    if isinstance(given, torch.nn.Parameter):
+        return lampion.nn.Parameter(tensor(given.detach()), requires_grad=given.requires_grad)
+    if isinstance(given, torch.Tensor):
+        return tensor(given)
+    if isinstance(given, torch.dtype):
+        if given not in TYPES:
+            raise NoCounterpart(f"{given}")
+        return TYPES[given]
+    if isinstance(given, torch.device):
+        if given.type != "cpu":
+            raise NoCounterpart(f"{given}")
+        return lampion.device(str(given))
+    if isinstance(given, (torch.layout, torch.memory_format)):
+        found = find(str(given).removeprefix("torch."))
+        if found is None:
+            raise NoCounterpart(f"{given}")
+        return found
+    if isinstance(given, complex):
+        raise NoCounterpart("complex numbers")
+    return _structure(given)
+
+
+def _structure(given: Any) -> Any:
+    if isinstance(given, torch.Size):
+        return lampion.Size(given)
+    if isinstance(given, tuple) and hasattr(given, "_fields"):
+        return type(given)(*map(value, given))
+    if isinstance(given, (list, tuple)):
+        return type(given)(map(value, given))
+    if isinstance(given, dict):
+        return {k: value(v) for k, v in given.items()}
+    if isinstance(given, PLAIN):
+        return given
+    if isinstance(given, (types.FunctionType, types.BuiltinFunctionType, type)):
+        return _named(given)
+    raise NoCounterpart(f"{type(given).__name__}")
+
+
+def leaves(given: Any) -> list[Any]:
+    """The tensors in a structure that collect gradients, in order."""
+    if hasattr(given, "requires_grad"):
+        return [given] if given.requires_grad else []
+    if isinstance(given, dict):
+        return [t for v in given.values() for t in leaves(v)]
+    if isinstance(given, (list, tuple)):
+        return [t for v in given for t in leaves(v)]
+    return []

@@ -1,0 +1,38 @@
+"""Entries that make no sense for real, dense tensors on a CPU, each with the reason."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import torch
+
+COMPLEX = "complex tensors do not exist in lampion"
+SPARSE = "sparse tensors do not exist in lampion"
+NESTED = "nested and jagged tensors do not exist in lampion"
+PRIVATE = "not a public name of PyTorch"
+CUDA = "for CUDA only"
+
+_PATTERNS = (
+    (r"^(fft\.(?!fftshift|ifftshift)|stft|istft|view_as_|complex$|polar$|imag$|cdouble|cfloat|chalf)",
+     COMPLEX),
+    (r"^linalg\.eig(vals)?$", COMPLEX),
+    (r"^(sparse\.|to_sparse)", SPARSE),
+    (r"^jiterator", CUDA),
+    (r"^(_|torch\.ops\.|torch\._|.*\._scaled)", PRIVATE),
+)
+
+
+def reason(entry: Any, name: str) -> str:
+    """Why an entry of op_db is left out, or nothing."""
+    for pattern, why in _PATTERNS:
+        if re.search(pattern, name) and not name.startswith("__"):
+            return why
+    held = set(entry.supported_dtypes("cpu"))
+    if not held:
+        return CUDA
+    if all(d.is_complex for d in held):
+        return COMPLEX
+    if not held & {torch.float32, torch.float64, torch.int64, torch.bool}:
+        return "for types that lampion does not have"
+    return ""
