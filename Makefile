@@ -10,7 +10,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench examples clean
+.PHONY: help demo test lint format bench parity examples clean
 
 help:
 	@echo "make demo      train LeNet-5 on the digits in data/mnist, show its mistakes, save the model"
@@ -19,6 +19,7 @@ help:
 	@echo "make lint      check style and types"
 	@echo "make format    let ruff sort imports and the like"
 	@echo "make bench     run the benchmarks"
+	@echo "make parity    run PyTorch's own test inventory against lampion (needs PyTorch)"
 	@echo "make clean     remove .venv and everything built"
 
 $(RUN):
@@ -68,6 +69,10 @@ bench: $(VENV)/.installed
 	@$(RUN) benchmarks/import_time.py
 	@echo "==> benchmarks/run.py (python benchmarks/run.py --help: single cases, shorter rounds)"
 	@$(RUN) benchmarks/run.py
+
+parity: $(VENV)/.installed-dev
+	@echo "==> python -m tests.parity (--help: single entries, a report file)"
+	@$(RUN) -m tests.parity --jobs 2
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis runs

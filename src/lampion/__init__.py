@@ -34,7 +34,7 @@ from .functions.elementwise import (
     abs, abs_, absolute, acos, acosh, add, addcdiv, addcmul, allclose, arccos, arccosh, arcsin,
     arcsinh, arctan, arctan2, arctanh, asin, asinh, atan, atan2, atanh, bitwise_and,
     bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, ceil, clamp,
-    clamp_, clamp_max, clamp_min, clip, clone, cos, cosh, div, divide, eq, equal, erf, erfc,
+    clamp_, clamp_max, clamp_min, clip, clone, cos, cosh, div, divide, eq, equal, erf,
     erfinv, exp, exp2, exp_, expm1, fix, floor, floor_divide, fmax, fmin, fmod, frac, ge,
     greater, greater_equal, gt, hypot, isclose, isfinite, isinf, isnan, isneginf, isposinf, le,
     lerp, less, less_equal, log, log10, log1p, log2, logaddexp, logical_and, logical_not,
@@ -45,7 +45,7 @@ from .functions.elementwise import (
 )
 from .functions.reduction import (
     all, amax, amin, aminmax, any, argmax, argmin, argsort, count_nonzero, cummax, cummin,
-    cumprod, cumsum, dist, kthvalue, logsumexp, max, mean, median, min, nansum, norm, prod,
+    cumprod, cumsum, dist, kthvalue, logsumexp, max, mean, median, min, nansum, prod,
     quantile, sort, std, std_mean, sum, topk, var, var_mean,
 )
 from .functions.shape import (
@@ -58,12 +58,47 @@ from .functions.shape import (
 from .functions.indexing import (
     argwhere, bincount, bucketize, gather, histc, index_add, index_copy, index_fill, index_put,
     index_put_, index_select, isin, masked_scatter, masked_select, nonzero, scatter,
-    scatter_add, scatter_reduce, searchsorted, take, take_along_dim, unique, unique_consecutive,
+    scatter_add, searchsorted, take, take_along_dim, unique, unique_consecutive,
 )
 from .functions.linalg import (
     addbmm, addmm, addmm_, addmv, addr, baddbmm, bmm, chain_matmul, cross, dot, einsum, ger,
     kron, matmul, mm, mv, outer, tensordot, trace, vdot,
 )
+from .functions.assembling import (
+    atleast_3d, block_diag, combinations, constant_pad_nd, diagflat, dsplit, dstack, hsplit,
+    nonzero_static, unravel_index, unsafe_chunk, unsafe_split, vsplit,
+)
+from .functions.copies import (
+    alias_copy, as_strided_copy, as_strided_scatter, detach_copy, diagonal_copy, diagonal_scatter,
+    expand_copy, narrow_copy, permute_copy, select_copy, select_scatter, slice_scatter,
+    split_copy, split_with_sizes_copy, squeeze_copy, t_copy, transpose_copy, unbind_copy,
+    unfold_copy, unsqueeze_copy, view_copy,
+)
+from .functions.index_reduction import index_reduce, put, scatter_reduce
+from .functions.integrals import cumulative_trapezoid, gradient, trapezoid, trapz
+from .functions.number_parts import (
+    angle, conj, conj_physical, copysign, deg2rad, fill, float_power, frexp, gcd, heaviside,
+    isreal, lcm, ldexp, logaddexp2, nextafter, rad2deg, resolve_conj, resolve_neg, signbit,
+)
+from .functions.special_functions import (
+    digamma, erfc, i0, igamma, igammac, lgamma, logcumsumexp, mvlgamma, polygamma, sinc, xlogy,
+)
+from .functions.sample_statistics import (
+    corrcoef, cov, histogram, histogramdd, mode, msort, nanmean, nanmedian, renorm,
+)
+from .functions.decomposition import lu_unpack
+from .functions.decomposition import cholesky_old as cholesky
+from .functions.decomposition import qr_old as qr
+from .functions.decomposition import svd_old as svd
+from .functions.matrix_functions import (
+    cholesky_inverse, cholesky_solve, det, logdet, slogdet, triangular_solve,
+)
+from .functions.matrix_functions import inv as inverse
+from .functions.matrix_functions import lu_solve_old as lu_solve
+from .functions.matrix_norms import norm_old as norm
+from .functions.matrix_norms import pinverse
+from .functions.matrix_powers import inner, matrix_exp, matrix_power
+from .functions.matrix_powers import vander_old as vander
 from .functions import random
 from .functions.operands import result_type
 from .printing import get_printoptions, printoptions, set_printoptions
@@ -72,7 +107,7 @@ from .autograd import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
     set_grad_enabled,
 )
-from . import linalg, nn, optim, utils
+from . import fft, linalg, nn, optim, special, utils
 from .functions.activation import (
     celu, celu_, hardshrink, prelu, rrelu, rrelu_, selu, selu_, threshold, threshold_,
 )

@@ -30,7 +30,25 @@ from .errors import (
     StateError,
     shape_text,
 )
-from .functions import activation, creation, indexing, inplace, linalg, random, reduction
+from .functions import (
+    activation,
+    assembling,
+    copies,
+    creation,
+    decomposition,
+    index_reduction,
+    indexing,
+    inplace,
+    linalg,
+    matrix_functions,
+    matrix_norms,
+    matrix_powers,
+    number_parts,
+    random,
+    reduction,
+    sample_statistics,
+    special_functions,
+)
 from .functions import elementwise as e
 from .functions import shape as shapes
 from .functions.operands import infer_dtype_argument
@@ -1024,7 +1042,7 @@ class Tensor(TensorBase):
     equal = e.equal
     erf = e.erf
     erf_ = e.erf_
-    erfc = e.erfc
+    erfc = special_functions.erfc
     erfinv = e.erfinv
     erfinv_ = e.erfinv_
     exp = e.exp
@@ -1195,7 +1213,7 @@ class Tensor(TensorBase):
     mean = reduction.mean
     median = reduction.median
     min = reduction.min
-    norm = reduction.norm
+    norm = matrix_norms.norm_old
     prod = reduction.prod
     quantile = reduction.quantile
     sort = reduction.sort
@@ -1273,8 +1291,12 @@ class Tensor(TensorBase):
     scatter_ = indexing.scatter_
     scatter_add = indexing.scatter_add
     scatter_add_ = indexing.scatter_add_
-    scatter_reduce = indexing.scatter_reduce
-    scatter_reduce_ = indexing.scatter_reduce_
+    index_reduce = index_reduction.index_reduce
+    index_reduce_ = index_reduction.index_reduce_
+    put = index_reduction.put
+    put_ = index_reduction.put_
+    scatter_reduce = index_reduction.scatter_reduce
+    scatter_reduce_ = index_reduction.scatter_reduce_
     take = indexing.take
     take_along_dim = indexing.take_along_dim
     unique = indexing.unique
@@ -1298,6 +1320,73 @@ class Tensor(TensorBase):
     outer = linalg.outer
     trace = linalg.trace
     vdot = linalg.vdot
+
+    # matrices
+    cholesky = decomposition.cholesky_old
+    cholesky_inverse = matrix_functions.cholesky_inverse
+    cholesky_solve = matrix_functions.cholesky_solve
+    det = matrix_functions.det
+    inner = matrix_powers.inner
+    inverse = matrix_functions.inv
+    logdet = matrix_functions.logdet
+    lu_solve = matrix_functions.lu_solve_old
+    matrix_exp = matrix_powers.matrix_exp
+    matrix_power = matrix_powers.matrix_power
+    pinverse = matrix_norms.pinverse
+    qr = decomposition.qr_old
+    slogdet = matrix_functions.slogdet
+    svd = decomposition.svd_old
+    triangular_solve = matrix_functions.triangular_solve
+
+    # parts of numbers, special functions, statistics, copies of views
+    diagflat = assembling.diagflat
+    dsplit = assembling.dsplit
+    hsplit = assembling.hsplit
+    nonzero_static = assembling.nonzero_static
+    sum_to_size = assembling.sum_to_size
+    unsafe_chunk = assembling.unsafe_chunk
+    unsafe_split = assembling.unsafe_split
+    vsplit = assembling.vsplit
+    as_strided_scatter = copies.as_strided_scatter
+    diagonal_scatter = copies.diagonal_scatter
+    select_scatter = copies.select_scatter
+    slice_scatter = copies.slice_scatter
+    angle = number_parts.angle
+    conj = number_parts.conj
+    conj_physical = number_parts.conj_physical
+    copysign = number_parts.copysign
+    deg2rad = number_parts.deg2rad
+    float_power = number_parts.float_power
+    frexp = number_parts.frexp
+    gcd = number_parts.gcd
+    heaviside = number_parts.heaviside
+    isreal = number_parts.isreal
+    lcm = number_parts.lcm
+    ldexp = number_parts.ldexp
+    logaddexp2 = number_parts.logaddexp2
+    nextafter = number_parts.nextafter
+    rad2deg = number_parts.rad2deg
+    resolve_conj = number_parts.resolve_conj
+    resolve_neg = number_parts.resolve_neg
+    signbit = number_parts.signbit
+    digamma = special_functions.digamma
+    i0 = special_functions.i0
+    igamma = special_functions.igamma
+    igammac = special_functions.igammac
+    lgamma = special_functions.lgamma
+    logcumsumexp = special_functions.logcumsumexp
+    mvlgamma = special_functions.mvlgamma
+    polygamma = special_functions.polygamma
+    sinc = special_functions.sinc
+    xlogy = special_functions.xlogy
+    corrcoef = sample_statistics.corrcoef
+    cov = sample_statistics.cov
+    histogram = sample_statistics.histogram
+    mode = sample_statistics.mode
+    msort = sample_statistics.msort
+    nanmean = sample_statistics.nanmean
+    nanmedian = sample_statistics.nanmedian
+    renorm = sample_statistics.renorm
 
     # random numbers
     bernoulli = random.bernoulli

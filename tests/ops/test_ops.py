@@ -24,15 +24,24 @@ by_name = pytest.mark.parametrize("op", ALL_OPS, ids=lambda op: op.name)
 
 # Inputs that are positions, by op: their exclusive upper bound is the length of that axis.
 POSITIONS = {"take": 1, "put": 1, "put_add": 1, "gather": 1, "scatter": 1, "scatter_add": 1,
+             "scatter_reduce": 1,
              "checked_index": 0}
-ONLY_BOOLEAN_OR_INTEGER = {"bit_and", "bit_or", "bit_xor", "bit_not", "shift_left", "shift_right"}
-NO_BOOLEAN = {"neg", "sub", "shift_left", "shift_right", "floor_divide", "trunc_divide",
+ONLY_BOOLEAN_OR_INTEGER = {"gcd", "bit_and", "bit_or", "bit_xor", "bit_not", "shift_left",
+                           "shift_right"}
+NO_BOOLEAN = {"gcd", "neg", "sub", "shift_left", "shift_right", "floor_divide", "trunc_divide",
               "remainder", "fmod", "pow", "relu", "clamp", "clamp_low", "clamp_high", "abs",
               "sign", "floor", "ceil", "trunc", "round", "norm2", "convolution",
               "convolution_input", "convolution_weight", "argsort", "topk_index",
               "cummax_index", "sum", "prod",
               "cumsum", "cumprod", "matmul", "pool_argmax", "max_pool", "max_pool_input",
-              "pool_sum", "pool_spread", "windows_add", "put_add", "scatter_add"}
+              "pool_sum", "pool_spread", "windows_add", "put_add", "scatter_add",
+              "scatter_reduce"}
+
+# These read one triangle and mean a symmetric matrix; tests/functions/test_decomposition.py holds
+# their gradients against central differences along symmetric changes.
+ONE_TRIANGLE = {"cholesky", "eigh"}
+# These have a derivative by their last argument only, as in PyTorch.
+ONE_ARGUMENT = {"igamma", "igammac", "zeta"}
 
 
 def arity(op) -> int:
@@ -64,7 +73,7 @@ def claimed(op):
     if op.lower.get("floating") or op.name == "norm2":
         return FLOATS
     if op.name in ONLY_BOOLEAN_OR_INTEGER:
-        return INTEGERS if "shift" in op.name else (dtypes.bool_, *INTEGERS)
+        return INTEGERS if op.name in NO_BOOLEAN else (dtypes.bool_, *INTEGERS)
     if op.name in POSITIONS and POSITIONS[op.name] == 0:
         return (dtypes.int64,)
     return (*(() if op.name in NO_BOOLEAN else (dtypes.bool_,)), *INTEGERS, *FLOATS)
@@ -91,6 +100,8 @@ def operands(op, shapes, settings, dtype, seed=0):
             found.append(ir.leaf(random.random(shape) < 0.5, dtypes.bool_))
             continue
         array = random.uniform(low, high, shape)
+        if op.name in ONE_TRIANGLE:  # defined for symmetric matrices, here positive ones
+            array = array @ np.swapaxes(array, -1, -2) + shape[-1] * np.eye(shape[-1])
         if dtype.category == dtypes.INTEGER:
             array = np.maximum(np.round(np.abs(array)), 1 if low > 0 or not dtype.is_signed else 0)
         if dtype is dtypes.bool_:
@@ -125,7 +136,7 @@ def test_the_type_rule_agrees_with_the_meaning(op):
 
 def differentiable(op):
     return op.grad is not zero and not isinstance(op.grad, NoGradient) and op.name not in (
-        "floor_divide", "trunc_divide")
+        "floor_divide", "trunc_divide", *ONE_TRIANGLE, *ONE_ARGUMENT)
 
 
 DIFFERENTIABLE = [op for op in ALL_OPS if differentiable(op)]

@@ -29,7 +29,7 @@ from .outcome import ABSENT, FAILED, OUTSIDE, PASSED, Outcome, one_line
 
 LISTS = {"op_db": inventory.operators, "module_db": inventory.modules,
          "optim_db": inventory.optimizers}
-SECONDS_FOR_ONE = 300
+SECONDS_FOR_ONE = 90
 
 
 class TooLong(Exception):
@@ -71,7 +71,7 @@ def _run(tasks: list[tuple[str, str, int]], jobs: int) -> list[tuple[str, Outcom
     if jobs < 2:
         return [_examine(task) for task in tasks]
     with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        return pool.map(_examine, tasks, chunksize=4)
+        return list(pool.imap(_examine, tasks))
 
 
 def _table(found: list[tuple[str, Outcome]]) -> str:

@@ -65,12 +65,16 @@ def _named(given: Any) -> Any:
     raise NoCounterpart(f"{given!r}")
 
 
-def value(given: Any) -> Any:
-    """The counterpart of any argument."""
-    if isinstance(given, torch.nn.Parameter):
-        return lampion.nn.Parameter(tensor(given.detach()), requires_grad=given.requires_grad)
+def value(given: Any, known: dict[int, Any] | None = None) -> Any:
+    """The counterpart of any argument; one tensor given twice becomes one tensor."""
+    known = {} if known is None else known
     if isinstance(given, torch.Tensor):
-        return tensor(given)
+        if id(given) not in known:
+            made = tensor(given.detach() if isinstance(given, torch.nn.Parameter) else given)
+            if isinstance(given, torch.nn.Parameter):
+                made = lampion.nn.Parameter(made, requires_grad=given.requires_grad)
+            known[id(given)] = made
+        return known[id(given)]
     if isinstance(given, torch.dtype):
         if given not in TYPES:
             raise NoCounterpart(f"{given}")
@@ -86,18 +90,18 @@ def value(given: Any) -> Any:
         return found
     if isinstance(given, complex):
         raise NoCounterpart("complex numbers")
-    return _structure(given)
+    return _structure(given, known)
 
 
-def _structure(given: Any) -> Any:
+def _structure(given: Any, known: dict[int, Any]) -> Any:
     if isinstance(given, torch.Size):
         return lampion.Size(given)
     if isinstance(given, tuple) and hasattr(given, "_fields"):
-        return type(given)(*map(value, given))
+        return type(given)(*(value(x, known) for x in given))
     if isinstance(given, (list, tuple)):
-        return type(given)(map(value, given))
+        return type(given)(value(x, known) for x in given)
     if isinstance(given, dict):
-        return {k: value(v) for k, v in given.items()}
+        return {k: value(v, known) for k, v in given.items()}
     if isinstance(given, PLAIN):
         return given
     if isinstance(given, (types.FunctionType, types.BuiltinFunctionType, type)):

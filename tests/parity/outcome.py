@@ -56,7 +56,17 @@ def one_line(error: BaseException, length: int = 200) -> str:
     return f"{type(error).__name__}: {text[:length]}{place}"
 
 
-def shortened(value: Any, length: int = 110) -> str:
-    """A value as text of limited length."""
-    text = " ".join(repr(value).split())
+def shortened(value: Any, length: int = 150) -> str:
+    """A value as text of limited length; of tensors the type and the shape."""
+    text = " ".join(_text(value).split())
     return text if len(text) <= length else text[:length] + " ..."
+
+
+def _text(value: Any) -> str:
+    if hasattr(value, "requires_grad") and hasattr(value, "dtype"):
+        return f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k}: {_text(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "(" + ", ".join(map(_text, value)) + ")"
+    return repr(value)

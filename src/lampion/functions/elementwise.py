@@ -219,11 +219,6 @@ def logit(input: TensorBase, eps: float | None = None) -> Any:
     return log(div(x, rsub(x, 1)))
 
 
-def erfc(input: TensorBase) -> Any:
-    """1 - erf(x)."""
-    return rsub(erf(input), 1)
-
-
 def positive(input: TensorBase) -> Any:
     """+x: x itself."""
     _refuse_bool("positive", input)

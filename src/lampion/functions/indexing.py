@@ -542,7 +542,11 @@ def _over(name: str, input: TensorBase, value: Value) -> Any:
     return input
 
 
-_REDUCE = {None: i.scatter, "add": i.scatter_add}
+def _multiplied(*values: Value, **settings: Any) -> Value:
+    return ops.scattering.scatter_reduce(*values, how="prod", **settings)
+
+
+_REDUCE = {None: i.scatter, "add": i.scatter_add, "multiply": _multiplied}
 
 
 def scatter(input: TensorBase, dim: int, index: TensorBase, src: Any = None, *,
@@ -560,9 +564,6 @@ def scatter_(input: TensorBase, dim: int, index: TensorBase, src: Any = None, *,
              value: Any = None, reduce: str | None = None) -> Any:
     """y[i, index[i, j]] = src[i, j] for dim 1, in place."""
     source = value if src is None else src
-    if reduce == "multiply":
-        return scatter_reduce_(input, dim, index, source if isinstance(source, TensorBase)
-                               else e.mul(e.eq(index, index).to(input._dtype), source), "prod")
     if reduce not in _REDUCE:
         raise ArgumentError(f"scatter: reduce argument must be either add or multiply, got "
                             f"{reduce!r}")
@@ -584,50 +585,6 @@ def scatter_add_(input: TensorBase, dim: int, index: TensorBase, src: TensorBase
     input._check_apart((index, src), "scatter_add_", whole=True)
     made, _ = _scattered("scatter_add", i.scatter_add, input, dim, index, src)
     return _over("scatter_add", input, made)
-
-
-def scatter_reduce(input: TensorBase, dim: int, index: TensorBase, src: TensorBase, reduce: str,
-                   *, include_self: bool = True) -> Any:
-    """A copy with src reduced into places: "sum", "mean", "prod", "amax" or "amin"."""
-    return scatter_reduce_(e.clone(input), dim, index, src, reduce, include_self=include_self)
-
-
-def scatter_reduce_(input: TensorBase, dim: int, index: TensorBase, src: TensorBase, reduce: str,
-                    *, include_self: bool = True) -> Any:
-    """src reduced into places, in place."""
-    start = {"sum": 0, "mean": 0, "prod": 1, "amax": -math.inf, "amin": math.inf}
-    if reduce not in start:
-        raise ArgumentError(f"scatter_reduce: reduce must be one of {list(start)}, got {reduce!r}")
-    if reduce == "sum" and include_self:
-        return scatter_add_(input, dim, index, src)
-    ones = e.mul(src.detach(), 0) + 1
-    hits = scatter_add(e.mul(input.detach(), 0), dim, index, ones)
-    untouched = e.eq(hits, 0)
-    if reduce in ("sum", "mean"):
-        kept = input if include_self else e.where(untouched, input, e.mul(input, 0))
-        total = scatter_add(kept, dim, index, src)
-        count = hits + (1 if include_self else untouched.to(hits._dtype))
-        mode = None if input._dtype.is_floating_point else "floor"
-        return e.copy_(input, total if reduce == "sum" else e.div(total, count,
-                                                                   rounding_mode=mode))
-    if input._tracked or src._tracked:
-        raise StateError(f"scatter_reduce: the gradient of '{reduce}' is not supported",
-                         fix="x.detach()")
-    ufunc = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}[reduce]
-    array, places = np.array(input._read()), index._read()
-    if not include_self:
-        lowest = start[reduce]
-        if not input._dtype.is_floating_point and reduce != "prod":
-            limits = dtypes.iinfo(input._dtype)
-            lowest = limits.min if reduce == "amax" else limits.max
-        array[~untouched._read()] = lowest
-    i.check_positions(np, places, array.shape[normalize_dim(dim, array.ndim, "scatter_reduce")],
-                      "scatter_reduce", False)
-    grid: list[np.ndarray] = list(np.indices(places.shape, sparse=True))
-    grid[normalize_dim(dim, array.ndim, "scatter_reduce")] = places
-    region = src._read()[tuple(slice(n) for n in places.shape)]
-    ufunc.at(array, tuple(grid), region)
-    return e.copy_(input, base.wrap(ir.leaf(array, input._dtype)))
 
 
 def _vector(name: str, index: Any) -> Any:

@@ -14,7 +14,7 @@ from ..base import TensorBase
 from ..errors import ShapeError, shape_text
 from ..ir import registry
 from ..replay.recorded import record_module
-from . import creation, linalg, reduction
+from . import creation, linalg, reduction, special_functions
 from . import elementwise as e
 from .operands import check_fits
 
@@ -52,7 +52,8 @@ logical_and_, logical_or_ = _in_place(e.logical_and), _in_place(e.logical_or)
 logical_xor_, logical_not_ = _in_place(e.logical_xor), _in_place(e.logical_not)
 bitwise_left_shift_ = _in_place(e.bitwise_left_shift)
 bitwise_right_shift_ = _in_place(e.bitwise_right_shift)
-nan_to_num_, erfc_, frac_ = _in_place(e.nan_to_num), _in_place(e.erfc), _in_place(e.frac)
+nan_to_num_, frac_ = _in_place(e.nan_to_num), _in_place(e.frac)
+erfc_ = _in_place(special_functions.erfc)
 hypot_, logit_ = _in_place(e.hypot), _in_place(e.logit)
 addbmm_, baddbmm_ = _in_place(linalg.addbmm), _in_place(linalg.baddbmm)
 addmv_, addr_ = _in_place(linalg.addmv), _in_place(linalg.addr)

@@ -249,6 +249,17 @@ def cross(input: TensorBase, other: TensorBase, dim: int | None = None) -> Any:
                     e.sub(e.mul(a0, b1), e.mul(a1, b0))], axis)
 
 
+def linalg_cross(input: TensorBase, other: TensorBase, *, dim: int = -1) -> Any:
+    """The vector product along an axis of size 3 (`torch.linalg.cross`)."""
+    axis = normalize_dim(dim, len(input._shape), "linalg.cross")
+    if len(input._shape) != len(other._shape):
+        raise StateError("linalg.cross: inputs must have the same number of dimensions.")
+    if input._shape[axis] != 3 or other._shape[axis] != 3:
+        raise StateError(f"linalg.cross: inputs dimension {dim} must have length 3. Got "
+                         f"{input._shape[axis]} and {other._shape[axis]}")
+    return cross(input, other, dim)
+
+
 def kron(input: TensorBase, other: TensorBase) -> Any:
     """The Kronecker product."""
     rank = max(len(input._shape), len(other._shape))

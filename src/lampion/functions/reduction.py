@@ -379,8 +379,14 @@ def norm(input: TensorBase, p: Any = "fro", dim: Any = None, keepdim: bool = Fal
     elif p == 2:
         found = call(r.norm2, (x,), {"axes": dims})
         found = found if keep else base.own(found.reshape(_squeezed(x._shape, dims)))
-    else:
+    elif p < 0:
         found = e.pow(sum(e.pow(e.abs(x), p), dims, keep), 1 / p)
+    else:
+        # Powers below 2 have no slope at 0; the gradient is taken as 0 there.
+        still = e.eq(x, 0)
+        total = sum(e.where(still, 0, e.pow(e.where(still, 1, e.abs(x)), p)), dims, keep)
+        flat = e.eq(total, 0)
+        found = e.where(flat, 0, e.pow(e.where(flat, 1, total), 1 / p))
     return _labelled(found, "linalg_vector_norm")
 
 

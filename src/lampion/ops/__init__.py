@@ -4,19 +4,28 @@
 """
 
 from . import (
+    bessel,
     contraction,
     control,
     convolution,
+    decomposition,
     elementwise,
+    error_functions,
+    gamma,
     indexing,
+    matrix,
     movement,
+    number_parts,
+    polynomials,
     pooling,
     random,
     reduction,
+    scattering,
     statistics,
 )
 
 __all__ = [
-    "contraction", "control", "convolution", "elementwise", "indexing", "movement", "pooling",
-    "random", "reduction", "statistics",
+    "bessel", "contraction", "control", "convolution", "decomposition", "elementwise",
+    "error_functions", "gamma", "indexing", "matrix", "movement", "number_parts", "polynomials",
+    "pooling", "random", "reduction", "scattering", "statistics",
 ]

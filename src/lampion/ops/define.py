@@ -104,8 +104,14 @@ def reduction(
 
 def opaque(
     name: str, doc: str, *, meaning: Callable, result: Callable, grad: Callable | NoGradient,
-    kernel: str, samples: tuple = (), domain: tuple = ((-3.0, 3.0),),
+    kernel: str, samples: tuple = (), domain: tuple = ((-3.0, 3.0),), floating: bool = False,
 ) -> Op:
-    """Define an op that a backend computes with the hand-made kernel of that name."""
-    lower = {"kernel": kernel}
+    """Define an op that a backend computes with the hand-made kernel of that name.
+
+    Where a backend has no kernel of the name, it computes the op by its meaning.
+
+    Args:
+        floating: whether only floating types are accepted.
+    """
+    lower = {"kernel": kernel, "floating": floating}
     return register(Op(name, "opaque", doc, meaning, result, grad, lower, domain, samples))

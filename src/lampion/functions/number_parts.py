@@ -1,0 +1,184 @@
+"""Elementwise functions of how numbers are made: signs, exponents, divisors, degrees.
+
+Complex numbers do not exist here, so what takes a number's conjugate gives the number itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import namedtuple
+from typing import Any
+
+from .. import base, dtypes, ir, ops
+from ..base import TensorBase
+from ..errors import ArgumentTypeError, DTypeError, StateError
+from . import elementwise as e
+from .operands import apply, as_operand, result_type, write_out
+
+p = ops.number_parts
+FrexpResult = namedtuple("frexp", ("mantissa", "exponent"))  # type: ignore[name-match]
+
+
+def signbit(input: TensorBase) -> Any:
+    """Whether the sign bit is set: for negative numbers and -0.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.signbit(torch.tensor([-0., 1.]))
+        tensor([ True, False])
+    """
+    base.require_tensor(input, "signbit")
+    if input._dtype is dtypes.bool_:
+        return base.wrap(ir.full(tuple(input._shape), False, dtypes.bool_))
+    return base.call(p.signbit, (input,), {})
+
+
+def copysign(input: TensorBase, other: Any) -> Any:
+    """The size of input with the sign of other.
+
+    Shape: (*), (*) -> the broadcast shape.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.copysign(torch.tensor([1., -2.]), torch.tensor([-0., 3.]))
+        tensor([-1.,  2.])
+    """
+    dtype = result_type(input, as_operand("copysign", other))
+    dtype = dtype if dtype.is_floating_point else dtypes.get_default_dtype()
+    x = base.require_tensor(input, "copysign").to(dtype)
+    y = other.to(dtype) if isinstance(other, TensorBase) else base.wrap(ir.number(other, dtype))
+    size = e.abs(x)
+    # The slope is the result over x; at 0, where abs has none, it is 0.
+    return e.where(signbit(y), e.neg(size), size)
+
+
+def deg2rad(input: TensorBase) -> Any:
+    """Degrees as radians: x pi / 180."""
+    return e.mul(base.require_tensor(input, "deg2rad"), math.pi / 180)
+
+
+def rad2deg(input: TensorBase) -> Any:
+    """Radians as degrees: x 180 / pi."""
+    return e.mul(base.require_tensor(input, "rad2deg"), 180 / math.pi)
+
+
+def frexp(input: TensorBase) -> Any:
+    """The mantissa, 0.5 <= |m| < 1, and the exponent (int32) of x = m 2^e.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.frexp(torch.tensor([6.]))
+        frexp(mantissa=tensor([0.7500]), exponent=tensor([3], dtype=torch.int32))
+    """
+    base.require_tensor(input, "frexp")
+    if not input._dtype.is_floating_point:
+        raise DTypeError("torch.frexp() only supports floating-point dtypes", fix="x.float()")
+    return FrexpResult(base.call(p.mantissa, (input,), {}, label="frexp"),
+                       base.call(p.exponent, (input,), {}))
+
+
+def ldexp(input: TensorBase, other: TensorBase) -> Any:
+    """x 2^other."""
+    return e.mul(input, e.pow(2.0, other))
+
+
+def float_power(input: Any, exponent: Any, *, out: TensorBase | None = None) -> Any:
+    """input to the power exponent, in float64."""
+    wide = [x.to(dtypes.float64) if isinstance(x, TensorBase) else float(x)
+            for x in (input, exponent)]
+    if not any(isinstance(x, TensorBase) for x in wide):
+        raise ArgumentTypeError("float_power(): one of the arguments must be a Tensor")
+    return e.pow(*wide, out=out)
+
+
+def heaviside(input: TensorBase, values: TensorBase) -> Any:
+    """0 below 0, 1 above, and values at 0.
+
+    Shape: (*), (*) -> the broadcast shape.
+    """
+    base.require_tensor(input, "heaviside"), base.require_tensor(values, "heaviside", "values")
+    if input._dtype is not values._dtype:
+        raise DTypeError("heaviside is not yet implemented for tensors with different dtypes.",
+                         fix="values.to(input.dtype)")
+    zero, one = (ir.full((), v, input._dtype) for v in (0, 1))
+    step = e.where(e.gt(input, 0), base.wrap(one), base.wrap(zero))
+    return e.where(e.logical_or(e.eq(input, 0), e.isnan(input)), values, step).detach()
+
+
+def _whole(name: str, *operands: TensorBase) -> None:
+    for x in operands:
+        base.require_tensor(x, name)
+        if x._dtype.is_floating_point or x._dtype is dtypes.bool_:
+            raise DTypeError(f"{name}: not implemented for {x._dtype.name}", fix="x.long()")
+
+
+def gcd(input: TensorBase, other: TensorBase, *, out: TensorBase | None = None) -> Any:
+    """The greatest common divisor of whole numbers.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.gcd(torch.tensor([12, 5]), torch.tensor([18, 10]))
+        tensor([6, 5])
+    """
+    _whole("gcd", input, other)
+    return apply("gcd", p.gcd, (input, other), out=out)
+
+
+def lcm(input: TensorBase, other: TensorBase, *, out: TensorBase | None = None) -> Any:
+    """The least common multiple of whole numbers."""
+    _whole("lcm", input, other)
+    divisor = gcd(input, other)
+    safe = e.where(e.eq(divisor, 0), 1, divisor)
+    made = e.abs(e.mul(e.div(input, safe, rounding_mode="trunc"), other))
+    return made if out is None else write_out(out, made)
+
+
+def nextafter(input: TensorBase, other: TensorBase) -> Any:
+    """The number next to input in the direction of other."""
+    for x in (input, other):
+        base.require_tensor(x, "nextafter")
+        if not x._dtype.is_floating_point:
+            raise DTypeError(f"nextafter: not implemented for {x._dtype.name}", fix="x.float()")
+    return apply("nextafter", p.nextafter, (input, other))
+
+
+def logaddexp2(input: TensorBase, other: TensorBase) -> Any:
+    """log2(2^input + 2^other), without overflow."""
+    for x, name in ((input, "input"), (other, "other")):
+        base.require_tensor(x, "logaddexp2", name)
+        if not x._dtype.is_floating_point:
+            raise DTypeError(f"logaddexp2: not implemented for {x._dtype.name}", fix="x.float()")
+    scale = math.log(2)
+    return e.div(e.logaddexp(e.mul(input, scale), e.mul(other, scale)), scale)
+
+
+def angle(input: TensorBase) -> Any:
+    """The angle of a real number in the complex plane: 0, pi for negative ones, NaN for NaN."""
+    x = input if input._dtype.is_floating_point else input.to(dtypes.get_default_dtype())
+    made = e.where(e.lt(x, 0), math.pi, e.where(e.isnan(x), x, e.mul(x.detach(), 0)))
+    made = e.where(e.isinf(x), e.where(e.lt(x, 0), math.pi, 0.0).to(x._dtype), made)
+    return base.call(ops.elementwise.overwrite, (x, made._value), {}, label="angle")
+
+
+def isreal(input: TensorBase) -> Any:
+    """True everywhere: there are no complex numbers."""
+    return base.wrap(ir.full(tuple(input._shape), True, dtypes.bool_))
+
+
+def conj(input: TensorBase) -> Any:
+    """The tensor itself: elements are real."""
+    return base.require_tensor(input, "conj")
+
+
+conj_physical = resolve_conj = resolve_neg = conj
+
+
+def fill(input: TensorBase, value: Any) -> Any:
+    """A tensor of the same shape and type, filled with one number."""
+    if isinstance(value, TensorBase) and value._shape:
+        raise StateError("fill only supports 0-dimension value tensor but got tensor with "
+                         f"{len(value._shape)} dimensions.", fix="value.item()")
+    made = value.to(input._dtype)._value if isinstance(value, TensorBase) else e.number_value(
+        value, input._dtype)
+    wide = ir.expand(made, tuple(input._shape))
+    return base.call(ops.elementwise.overwrite, (input, wide), {}, label="fill")
