@@ -45,12 +45,11 @@ def _split(name: str, input: TensorBase, sections: Any, dim: int, least: int) ->
         raise StateError(f"torch.{name} requires a tensor with at least {least} dimension"
                          f"{'s' if least > 1 else ''}, but got a tensor with "
                          f"{len(input._shape)} dimensions!")
-    if isinstance(sections, int):
-        if sections <= 0 or input._shape[dim] % sections:
-            raise StateError(
-                f"torch.{name} attempted to split along dimension {dim}, but the size of the "
-                f"dimension {input._shape[dim]} is not divisible by the split_size {sections}!",
-                fix="torch.tensor_split, whose pieces may differ by one")
+    if isinstance(sections, int) and (sections <= 0 or input._shape[dim] % sections):
+        raise StateError(
+            f"torch.{name} attempted to split along dimension {dim}, but the size of the "
+            f"dimension {input._shape[dim]} is not divisible by the split_size {sections}!",
+            fix="torch.tensor_split, whose pieces may differ by one")
     return s.tensor_split(input, sections, dim)
 
 

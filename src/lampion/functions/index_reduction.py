@@ -63,7 +63,8 @@ def scatter_reduce(input: TensorBase, dim: int, index: TensorBase, src: TensorBa
     if reduce == "mean":
         return _mean(summed, input, dim, index, include_self)
     axis = normalize_dim(dim, len(input._shape), "scatter_reduce")
-    x, positions, update = start, index, src
+    update: Any = src
+    x, positions = start, index
     if not input._shape:
         x, positions, update = (s.reshape(t, 1) for t in (x, positions, update))
     elif not index._shape:
