@@ -88,4 +88,3 @@ log_cumulative = opaque(
     meaning=_log_cumulative_meaning, result=lambda x, axis, reverse: x.type, floating=True,
     grad=_log_cumulative_grad, kernel="log_cumulative",
     samples=((((3, 4),), {"axis": 1, "reverse": False}), (((3,),), {"axis": 0, "reverse": True})))
-

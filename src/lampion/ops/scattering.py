@@ -62,4 +62,3 @@ scatter_reduce = opaque(
     grad=_grad, kernel="scatter_reduce",
     samples=((((3, 4), (3, 2), (3, 2)), {"axis": 1, "how": "prod"}),
              (((3, 4), (2, 2), (2, 2)), {"axis": 0, "how": "amax"})))
-

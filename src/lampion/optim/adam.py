@@ -71,6 +71,14 @@ class Adam(Optimizer):
             raise ArgumentError(
                 f"betas = {betas}", why="betas must be either both floats or both Tensors",
             )
+        if foreach and not capturable:
+            for name, given in (("lr", lr), ("betas[0]", betas[0]), ("betas[1]", betas[1])):
+                if isinstance(given, Tensor):
+                    raise ArgumentError(
+                        f"{name} as a Tensor is not supported for capturable=False and "
+                        "foreach=True", why="PyTorch has no such combination",
+                        fix="leave foreach out: the engine fuses the step anyway",
+                    )
         defaults: dict[str, Any] = {
             "lr": lr, "betas": tuple(scalar(beta) for beta in betas), "eps": eps,
             "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize,
