@@ -3,7 +3,10 @@
 import gc
 import threading
 
+import numpy as np
 import pytest
+
+import lampion
 
 
 @pytest.fixture
@@ -681,3 +684,37 @@ class TestResilience:
             y = y + 1
         y.sum().backward()
         assert x.grad.tolist() == [1.0, 1.0]
+
+
+def _operations_of_gradient(graph_of):
+    x = lampion.ones(4, 6, requires_grad=True)
+    graph_of(x).backward()
+    seen, stack = {}, [x.grad._value]
+    while stack:
+        value = stack.pop()
+        if value.order not in seen:
+            seen[value.order] = value.op.name if value.op is not None else ""
+            stack.extend(value.inputs)
+    return list(seen.values())
+
+
+def test_the_gradient_of_a_split_is_one_concatenation():
+    def parts(x):
+        q, k, v = x.split(2, dim=1)
+        return (q * 2 + k * 3 + v * k).sum()
+
+    names = _operations_of_gradient(parts)
+    assert names.count("concat") == 1 and "slice_put" not in names
+
+
+@pytest.mark.parametrize("ends", [((0, 3), (3, 6)), ((3, 6), (0, 3)), ((0, 4), (2, 6)),
+                                  ((0, 2), (4, 6)), ((1, 5), (1, 5)), ((0, 6), (0, 3))])
+def test_gradients_of_slices_add_up_where_they_overlap(torch, ends):
+    x = torch.ones(4, 6, requires_grad=True)
+    loss = (x * 0.5).sum()
+    expected = np.full((4, 6), 0.5)
+    for k, (begin, end) in enumerate(ends):
+        loss = loss + (x[:, begin:end] * (k + 2)).sum()
+        expected[:, begin:end] += k + 2
+    loss.backward()
+    np.testing.assert_array_equal(x.grad.numpy(), expected)

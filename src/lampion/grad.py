@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from .errors import GradientError, InplaceError
 from .ir import Cotangents, NoGradient, Value, mode, origin
+from .ops.pull_back import add_slices, is_slice
 
 # Computed values that a backward pass has let go of. Once its gradients are computed too, their
 # data can go: what still holds such a value holds it for its place in the graph.
@@ -69,6 +70,7 @@ def backpropagate(
         The gradients of the wanted values, by their creation order.
     """
     total: dict[int, Value] = {}
+    slices: dict[int, list[Value]] = {}  # gradients of slices, which are joined at last
     roots = []
     for output, seed in seeds:
         root = origin(output)
@@ -80,6 +82,9 @@ def backpropagate(
     result: dict[int, Value] = {}
     for value in reversed(values):
         g = total.pop(value.order, None)
+        if value.order in slices:
+            joined = add_slices(slices.pop(value.order))
+            g = joined if g is None else add(g, joined)
         if g is None or (path is not None and value.order not in path):
             continue
         ends = path is not None and not any(
@@ -100,7 +105,10 @@ def backpropagate(
             continue  # the walk ends here, so nothing is used and nothing let go of
         for source, part in spread(value, g, path):
             key = source.order
-            total[key] = add(total[key], part) if key in total else part
+            if is_slice(part):
+                slices.setdefault(key, []).append(part)
+            else:
+                total[key] = add(total[key], part) if key in total else part
         if not retain:
             value.freed = True
             if value.data is not None:

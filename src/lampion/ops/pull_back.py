@@ -74,9 +74,30 @@ def add_up(parts: list):
     return result
 
 
+def is_slice(part: Value | Cotangents) -> bool:
+    """Whether a gradient is that of a slice: something put into zeros."""
+    return (isinstance(part, Value) and part.op is registry["slice_put"]
+            and _is_zero(part.inputs[0]))
+
+
+def add_slices(parts: list[Value]) -> Value:
+    """Return the sum of gradients for which `is_slice` holds.
+
+    Those that cannot be joined are put into zeros again, each just before it is added: what was
+    made of them on arrival would all be in memory at once.
+    """
+    joined = _join(parts) if len(parts) > 1 else None
+    if joined is not None:
+        return joined
+    result = parts[0]
+    for part in parts[1:]:
+        result = result + registry["slice_put"](*part.inputs, **part.settings)
+    return result
+
+
 def _join(parts: list[Value]) -> Value | None:
     """Return slices put into zeros as one concatenation, None where they do not tile an axis."""
-    if any(p.op is not registry["slice_put"] or not _is_zero(p.inputs[0]) for p in parts):
+    if not all(map(is_slice, parts)):
         return None
     shape = parts[0].shape
     axes = [k for k, n in enumerate(shape) if parts[0].inputs[1].shape[k] != n]
