@@ -61,3 +61,16 @@ def test_packed_sequences_do_not_end_the_record():
         layer.zero_grad()
     reasons = torch.explain_recompiles()[before:]
     assert not [reason for _, reason in reasons if "that is gone" in reason]
+
+
+@pytest.mark.parametrize("view", [
+    lambda x: x.permute((0,)), lambda x: x[0:3], lambda x: x.view(1, 3).T, lambda x: x.detach()])
+def test_a_write_through_one_view_is_seen_by_the_other_after_a_read(view):
+    for _ in range(4):
+        x = torch.zeros(3) + 0
+        y = view(x)
+        assert not torch.tensor(False)
+        y.fill_(7)
+        assert x.tolist() == [7.0] * 3
+        x.add_(1)
+        assert (y + 0).flatten().tolist() == [8.0] * 3

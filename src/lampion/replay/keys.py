@@ -106,6 +106,9 @@ def leaf_type(tensor: TensorBase) -> tuple | None:
     change them, or a gradient path leads further back.
     """
     promise = tensor._promise
+    if promise is not None and promise.cell is not None and promise.run is None:
+        promise.keep(tensor)  # others look at this memory: a write must be seen
+        promise = None
     if promise is not None:
         made = promise.made
         if promise.array is None or promise.run is not None or made.steps:

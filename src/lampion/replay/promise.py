@@ -62,6 +62,8 @@ class Promise:
         """Return the tensor's array: a named moment of execution."""
         if self.array is None:
             self.run.flush(tensor)
+        if self.cell is not None and self.cell.storage is not None and tensor._promise is self:
+            self.keep(tensor)  # what else looks at this memory may have written to it
         if tensor._promise is not self:
             return tensor._read()
         array = self.array
