@@ -795,3 +795,108 @@ def positions_made_in_each_step(torch):
             except IndexError:
                 seen.append("refused")
     return seen, left(words), left(places)
+
+
+@scenario
+def pieces_of_temporary_pieces(torch):
+    """Inputs and targets of a language model: two parts of the same tokens, one reshaped."""
+    tokens = torch.arange(24).reshape(4, 6) % 5
+    tokens.sum().item()
+    table = torch.nn.Embedding(5, 5)
+    optimizer = torch.optim.SGD(table.parameters(), lr=0.1)
+    seen = []
+    for step in range(6):
+        rows = torch.arange(24).reshape(4, 6) * (step + 1) % 5
+        rows.sum().item()
+        logits = table(rows[:-1])
+        targets = rows[1:].reshape(-1)
+        loss = torch.nn.functional.cross_entropy(logits.reshape(-1, 5), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        seen += [loss.item(), targets.tolist(), targets.storage_offset()]
+        targets.fill_(0)
+        seen.append(rows.tolist())
+    return seen, left(table, optimizer)
+
+
+@scenario
+def pieces_of_one_memory_or_of_two(torch):
+    """The same calls on two parts of one tensor, then on parts of two tensors."""
+    tensors = [torch.arange(12.0) + 100 * k for k in range(4)]
+    for tensor in tensors:
+        tensor.sum().item()
+    seen = []
+    for a, b in [(0, 0), (1, 1), (0, 1), (2, 3), (3, 3), (1, 0)] * 2:
+        product = tensors[a][:8] * 2
+        kept = tensors[b][4:].reshape(2, 4)
+        shifted = kept.t()
+        total = (product.sum() + (kept * 3).sum()).item()
+        kept[0, 0] += 1
+        seen += [total, kept.tolist(), shifted.tolist(), tensors[b].tolist()]
+    return seen
+
+
+@scenario
+def states_that_are_detached(torch):
+    """A recurrent network whose state goes on without its gradient path, both held at the read."""
+    torch.manual_seed(3)
+    cell, head = torch.nn.GRUCell(3, 4), torch.nn.Linear(4, 1)
+    optimizer = torch.optim.Adam([*cell.parameters(), *head.parameters()], lr=0.01)
+    state, seen = torch.zeros(2, 4), []
+    for step, (x, y) in enumerate(batches(torch, 10, size=2)):
+        h = cell(x, state)
+        state = h.detach()
+        loss = ((head(h) - y) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        seen += [loss.item(), h.requires_grad, state.requires_grad, h._version]
+        if step in (4, 7):  # a write to either reaches both
+            state.mul_(0.5)
+            seen += [h.tolist(), state.tolist(), h._version, state._version]
+        if step == 8:
+            with torch.no_grad():
+                h.add_(1)
+            seen += [h.tolist(), state.tolist()]
+            array = state.numpy()
+            array[0, 0] = 7
+            seen += [h.tolist(), state.tolist()]
+    return seen, left(cell, optimizer)
+
+
+@scenario
+def walks_that_need_nothing_twice(torch):
+    """A path whose rules read only the gradient can be walked again after the loss was read."""
+    weight = torch.nn.Parameter(torch.ones(3))
+    seen = []
+    for _ in range(5):
+        total = weight.sum() + 1
+        total.backward()
+        seen.append(total.item())
+        total.backward()
+        seen.append(weight.grad.tolist())
+    return seen
+
+
+@scenario
+def walks_that_need_what_is_gone(torch):
+    """A state behind a path that was walked: another walk fails, and fails where it is asked for."""
+    torch.manual_seed(1)
+    lstm, head = torch.nn.LSTM(2, 3), torch.nn.Linear(3, 1)
+    seen = []
+    x = torch.randn(4, 2, 2)
+    x.sum().item()
+    for _ in range(5):
+        out, (h, c) = lstm(x)
+        loss = head(out).sum()
+        loss.backward()
+        seen.append(loss.item())
+        for walk in (lambda h=h: h.sum().backward(), lambda loss=loss: loss.backward(),
+                     lambda h=h, c=c: torch.autograd.grad((h * c).sum(), h)[0].tolist()):
+            try:
+                seen.append(walk())
+            except RuntimeError as error:
+                seen.append(type(error).__name__)
+        seen += [p.grad.tolist() for p in lstm.parameters()]
+    return seen

@@ -13,7 +13,7 @@ from ..base import TensorBase
 from ..ir import Value, leaf, number, origin
 from ..trace import compute, is_empty
 from .log import Flushed
-from .promise import Cell
+from .promise import Cell, Peers
 from .tree import Moment, Plan, Source
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ def _array(run: Run, source: Source) -> np.ndarray:
 def _fill(run: Run, plan: Plan, arrays: list[np.ndarray]) -> None:
     ends = plan.node is None
     cells: dict[int, Cell] = {}
+    groups: dict[int, Peers] = {}
     for fill in plan.fills:
         tensor = run.slots[fill.slot]
         if fill.source is None:  # a view of memory from outside
@@ -156,6 +157,9 @@ def _fill(run: Run, plan: Plan, arrays: list[np.ndarray]) -> None:
                          else np.array(_array(run, fill.source)))  # else a write could reach it
         promise.fill = fill
         promise.cell = cells.setdefault(fill.cell, Cell()) if fill.cell in plan.shared else None
+        if fill.peers is not None:
+            promise.peers = groups.setdefault(fill.peers, Peers())
+            promise.peers.members.append(ref(tensor))
         if ends:
             promise.run = None
         promise.made.spare = None

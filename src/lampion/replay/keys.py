@@ -14,6 +14,7 @@ import numpy as np
 from .. import dtypes
 from ..base import TensorBase
 from ..ir import mode, origin
+from .closed import closed_path
 from .tree import Call
 
 
@@ -161,4 +162,4 @@ def _path(tensor: TensorBase, value: Any) -> Any:
         if root.leaf() is not tensor or tensor.__dict__.get("_post_accumulate_hooks"):
             return None
         return "leaf"
-    return (root.label or root.op.name) if root.freed and root.op is not None else None
+    return closed_path(root) if root.freed else None

@@ -6,24 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from ..base import TensorBase
+from ..base import Storage, TensorBase
 from ..ir import Value, origin
+from .closed import closed_path
 from .keys import Refused
 from .table import Table
 from .tree import Fill, Node, Plan, Source, Write
-
 
 def learn(table: Table, program: Any, pending: list[Value], depth: int) -> Plan:
     """Return the plan of the flush that is about to happen; raises Refused where there is none."""
     places = {value.order: place for place, value in enumerate(pending)}
     sources = [source_of(table, value) for value in program.inputs] if program is not None else []
     fills, goes_on = [], False
-    for slot in table.made:
-        tensor = table.tensor(slot)
-        if tensor is not None:
-            fill, walkable = _fill(table, slot, tensor, places)
-            fills.append(fill)
-            goes_on = goes_on or walkable
+    held = [(slot, tensor) for slot in table.made if (tensor := table.tensor(slot)) is not None]
+    roots = {id(origin(tensor._value)) for _, tensor in held if tensor._tracked}
+    for slot, tensor in held:
+        fill, walkable = _fill(table, slot, tensor, places, roots)
+        fills.append(fill)
+        goes_on = goes_on or walkable
+    if goes_on and any(fill.peers is not None for fill in fills):
+        raise Refused("two held tensors share memory but not their gradient path")
     writes = [_write(table, slot, places) for slot in sorted(table.written)]
     program = None if program is None else program.lasting()
     return Plan(program, sources, fills, writes, Node(depth) if goes_on else None)
@@ -45,7 +47,8 @@ def source_of(table: Table, value: Value) -> Source:
     return Source("constant", array)
 
 
-def _fill(table: Table, slot: int, tensor: TensorBase, places: dict) -> tuple[Fill, bool]:
+def _fill(table: Table, slot: int, tensor: TensorBase, places: dict,
+          roots: set[int]) -> tuple[Fill, bool]:
     storage = tensor._storage
     cell = table.cell_of(storage)
     assert cell is not None
@@ -54,11 +57,8 @@ def _fill(table: Table, slot: int, tensor: TensorBase, places: dict) -> tuple[Fi
     if cell in table.leaves:
         if tensor._tracked:
             raise Refused("a differentiable view of a tensor from outside is held")
-        return Fill(slot, cell, None, 0, None, None), False
-    for reference in storage.peers or ():
-        peer = reference()
-        if peer is not None and peer is not storage:
-            raise Refused("two held tensors share memory but not their gradient path")
+        return Fill(slot, table.owners[slot], None, 0, None, None), False
+    peers = _peers(table, storage, cell)
     value = storage.value
     if value.data is None:
         if value.order not in places:
@@ -68,12 +68,24 @@ def _fill(table: Table, slot: int, tensor: TensorBase, places: dict) -> tuple[Fi
         source = source_of(table, value)
     closed, walkable = None, False
     if tensor._tracked:
-        root = origin(tensor._value)
-        if root.freed and root.op is not None:
-            closed = root.label or root.op.name
-        else:
-            walkable = True
-    return Fill(slot, cell, source, storage.version.count, closed, value.label), walkable
+        closed = closed_path(origin(tensor._value), roots)
+        walkable = closed is None
+    fill = Fill(slot, cell, source, storage.version.count, closed, value.label, peers)
+    return fill, walkable
+
+
+def _peers(table: Table, storage: Storage, cell: int) -> int | None:
+    """Return the first cell of the same memory on another gradient path; None where it is alone."""
+    cells = [cell]
+    for reference in storage.peers or ():
+        peer = reference()
+        if peer is None or peer is storage:
+            continue
+        other = table.cell_of(peer)
+        if other is None or other in table.leaves or peer.version is not storage.version:
+            raise Refused("a held tensor shares the memory of one from outside the record")
+        cells.append(other)
+    return min(cells) if len(cells) > 1 else None
 
 
 def _write(table: Table, slot: int, places: dict) -> Write:

@@ -7,6 +7,7 @@ Such a tensor has no storage. Whoever looks at its inside makes the whole record
 from __future__ import annotations
 
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -38,6 +39,34 @@ class Cell:
         self.storage: Storage | None = None
 
 
+class Peers:
+    """Filled tensors of the same memory with gradient paths of their own, as `detach()` makes.
+
+    The storages of all are made when one of them needs its own, so that a write reaches each.
+    """
+
+    __slots__ = ("members",)
+
+    def __init__(self) -> None:
+        self.members: list[ref[TensorBase]] = []
+
+    def keep(self) -> None:
+        """Give each tensor a storage."""
+        first: Storage | None = None
+        for member in self.members:
+            tensor = member()
+            promise = None if tensor is None else tensor._promise
+            if tensor is None or promise is None or promise.peers is not self:
+                continue
+            promise.settle(tensor)
+            storage = tensor._storage
+            if first is None:
+                first = storage
+            elif storage is not first and (first.peers is None or storage.peers is not first.peers):
+                storage.version = first.version
+                first.add_peer(storage)
+
+
 class Promise:
     """What is known of a handed-out tensor.
 
@@ -48,15 +77,17 @@ class Promise:
         array: the array of its memory, once that is computed.
         fill: what is known besides, once it is computed.
         cell: the memory, where others look at it too.
+        peers: the tensors of the same memory on other gradient paths, where there are any.
     """
 
-    __slots__ = ("run", "made", "tracked", "array", "fill", "cell")
+    __slots__ = ("run", "made", "tracked", "array", "fill", "cell", "peers")
 
     def __init__(self, run: Any, made: Made):
         self.run, self.made, self.tracked = run, made, made.tracked
         self.array: np.ndarray | None = None
         self.fill: Fill | None = None
         self.cell: Cell | None = None
+        self.peers: Peers | None = None
 
     def read(self, tensor: TensorBase) -> np.ndarray:
         """Return the tensor's array: a named moment of execution."""
@@ -75,7 +106,13 @@ class Promise:
         """Give the tensor a storage."""
         if self.run is not None:
             self.run.materialise()
-            return
+        elif self.peers is not None:
+            self.peers.keep()
+        else:
+            self.settle(tensor)
+
+    def settle(self, tensor: TensorBase) -> None:
+        """Give one tensor a storage, without its peers."""
         cell = self.cell
         storage = cell.storage if cell is not None else None
         if storage is None:
@@ -93,4 +130,6 @@ class Promise:
             value.op, value.tracked, value.freed, value.label = CLOSED, True, True, fill.closed
         version = VersionCounter()
         version.count = fill.version
-        return Storage(value, version)
+        storage = Storage(value, version)
+        storage.inference = False  # whatever the mode is now: the call was made outside it
+        return storage

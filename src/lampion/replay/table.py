@@ -19,9 +19,10 @@ from .tree import Entry, Made, Source
 class Leaf:
     """A tensor from outside, as the record met it."""
 
-    __slots__ = ("storage", "value", "version", "path")
+    __slots__ = ("storage", "value", "version", "path", "steps", "offset")
 
     def __init__(self, tensor: TensorBase, kind: tuple):
+        self.steps, self.offset = tensor._steps, tensor._offset
         self.storage = tensor._storage
         self.value, self.version = self.storage.value, self.storage.version.count
         self.path = kind[4]
@@ -35,6 +36,7 @@ class Table:
         leaves: the tensors from outside, by slot.
         differentiable: slots of the leaves that collect gradients.
         written: slots of the tensors from outside that were written into.
+        owners: of each view of a tensor from outside, that tensor's slot.
         origins: where arrays come from, by identity; the arrays are kept, so that it stays.
         calls: how many calls and flushes there were.
     """
@@ -44,6 +46,7 @@ class Table:
         self.leaves: dict[int, Leaf] = {}
         self.differentiable: list[int] = []
         self.written: set[int] = set()
+        self.owners: dict[int, int] = {}
         self.origins: dict[int, tuple[Source, np.ndarray]] = {}
         self.calls = self.flushes = 0
         self.start = Value(None, (), {}, (), None).order
@@ -107,6 +110,8 @@ class Table:
         slot = self._add(tensor)
         assert slot == made.slot
         self.made.append(slot)
+        if made.outside:
+            self.owners[slot] = made.cell
 
     def encode(self, result: Any) -> tuple[Any, list[Made], list[TensorBase]]:
         """Return a result in terms of slots; new tensors get the next ones."""
@@ -120,16 +125,37 @@ class Table:
                 return known or results.Slot(slot)
             self._check_result(tensor)
             cell = self.cell_of(tensor._storage)
-            owner = self.tensor(cell) if cell in self.leaves else None
-            if cell in self.leaves and owner is None:
-                raise Refused("a view of a tensor that is gone")
+            owner = None
+            if cell in self.leaves:
+                cell = self._beneath(tensor)
+                owner = self.leaves[cell]
             slot = self._add(tensor)
             self.made.append(slot)
             made.append(Made(slot, slot if cell is None else cell, tensor, owner))
+            if owner is not None:
+                self.owners[slot] = made[-1].cell
             fresh.append(tensor)
             return made[-1]
 
         return results.encode(result, code), made, fresh
+
+    def _beneath(self, view: TensorBase) -> int:
+        """Return which tensor from outside a call made a view of.
+
+        Several may look at the same memory, each at a part of its own, and at another memory
+        the next time: it is the one whose own steps the view's begin with.
+        """
+        steps, longest, found = view._steps, -1, []
+        for slot, leaf in self.leaves.items():
+            length = len(leaf.steps)
+            if leaf.storage is not view._storage or not longest <= length <= len(steps):
+                continue
+            if all(mine is its for mine, its in zip(leaf.steps, steps, strict=False)):
+                found = [slot] if length > longest else [*found, slot]
+                longest = length
+        if len(found) != 1:
+            raise Refused("a view of one of several tensors that are the same memory")
+        return found[0]
 
     def _check_result(self, tensor: TensorBase) -> None:
         storage = tensor._storage

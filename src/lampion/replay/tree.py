@@ -55,8 +55,8 @@ class Made:
         self.shape, self.strides, self.offset = tensor._shape, tensor._strides, tensor._offset
         self.steps, self.is_view = tensor._steps, tensor._is_view
         if owner is not None:
-            self.offset -= owner._offset
-            self.steps = self.steps[len(owner._steps):]
+            self.offset -= owner.offset
+            self.steps = self.steps[len(owner.steps):]
         self.one_of_many = tensor._one_of_many
         self.dtype, self.tracked = tensor._dtype, tensor._tracked
         self.retracked = False
@@ -157,6 +157,8 @@ class Fill(NamedTuple):
         closed: the label of a gradient path that was walked and let go of; None where it has no
             path, or one that can still be walked.
         label: name of the operation that made it.
+        peers: a number that held tensors share whose memory is the same and whose gradient
+            paths are not; None where there are no such.
     """
 
     slot: int
@@ -165,6 +167,7 @@ class Fill(NamedTuple):
     version: int
     closed: str | None
     label: str | None
+    peers: int | None = None
 
 
 class Write(NamedTuple):
