@@ -881,7 +881,7 @@ def walks_that_need_nothing_twice(torch):
 
 @scenario
 def walks_that_need_what_is_gone(torch):
-    """A state behind a path that was walked: another walk fails, and fails where it is asked for."""
+    """A state behind a path that was walked: another walk fails where it is asked for."""
     torch.manual_seed(1)
     lstm, head = torch.nn.LSTM(2, 3), torch.nn.Linear(3, 1)
     seen = []

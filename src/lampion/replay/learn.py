@@ -13,6 +13,7 @@ from .keys import Refused
 from .table import Table
 from .tree import Fill, Node, Plan, Source, Write
 
+
 def learn(table: Table, program: Any, pending: list[Value], depth: int) -> Plan:
     """Return the plan of the flush that is about to happen; raises Refused where there is none."""
     places = {value.order: place for place, value in enumerate(pending)}

@@ -145,7 +145,8 @@ class Table:
         Several may look at the same memory, each at a part of its own, and at another memory
         the next time: it is the one whose own steps the view's begin with.
         """
-        steps, longest, found = view._steps, -1, []
+        steps, longest = view._steps, -1
+        found: list[int] = []
         for slot, leaf in self.leaves.items():
             length = len(leaf.steps)
             if leaf.storage is not view._storage or not longest <= length <= len(steps):
