@@ -140,6 +140,21 @@ class Storage:
         self.value = value
         trace.hold(self)
 
+    def share(self, shared: Shared) -> None:
+        """Let NumPy share memory that already holds the value's numbers."""
+        if mode.noting is not None:
+            mode.noting.binds.append(self)
+        else:
+            unrecorded()
+        old = self.value
+        held = leaf(shared.array, old.dtype)
+        held.volatile = True
+        if old.tracked:
+            held.tracked, held.history = True, origin(old)
+        self.kind = self.earlier = None
+        self.shared, self.value = shared, held
+        trace.hold(self)
+
     def add_peer(self, other: Storage) -> None:
         """Let two storages be the same memory."""
         peers = self.peers if self.peers is not None else [weakref.ref(self)]

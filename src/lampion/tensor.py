@@ -59,11 +59,11 @@ from .replay.recorded import forget, recorded
 class Export:
     """Memory lent to NumPy: lives as long as an array outside looks at it."""
 
-    __slots__ = ("__array_interface__", "array", "__weakref__")
+    __slots__ = ("__array_struct__", "array", "__weakref__")
 
     def __init__(self, array: np.ndarray):
-        self.array = array  # the interface names an address and does not keep it alive
-        self.__array_interface__ = array.__array_interface__
+        self.array = array  # the struct names an address and does not keep it alive
+        self.__array_struct__ = array.__array_struct__
 
 
 class GradFn:
@@ -580,8 +580,7 @@ class Tensor(TensorBase):
             lent = np.asarray(export)
             shared = Shared(memory, weakref.ref(export))
             for peer in self._peers():
-                peer.shared = shared
-                peer._bind(peer.value)
+                peer.share(shared)
         else:
             lent = storage.shared.lend()
         array = lent
