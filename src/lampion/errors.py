@@ -3,6 +3,7 @@
     LampionError
     ├── ShapeError            (RuntimeError)          shapes that do not fit together
     ├── DTypeError            (RuntimeError)          element types that do not fit
+    │   └── DTypeOperationError (NotImplementedError)  an operation that a type does not have
     ├── GradientError         (RuntimeError)          backward that cannot work
     │   ├── InplaceError                              a value needed later was overwritten
     │   └── GradcheckError                            a gradient differs from finite differences
@@ -115,6 +116,10 @@ class ShapeError(LampionError, RuntimeError):
 
 class DTypeError(LampionError, RuntimeError):
     """Element types that do not fit together."""
+
+
+class DTypeOperationError(DTypeError, NotImplementedError):
+    """An operation that an element type does not have, such as a product of booleans."""
 
 
 class GradientError(LampionError, RuntimeError):

@@ -15,6 +15,7 @@ from ..errors import (
     ArgumentError,
     ArgumentTypeError,
     DTypeError,
+    DTypeOperationError,
     ShapeArgumentError,
     StateError,
     shape_text,
@@ -405,7 +406,8 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: DType | None = 
     kind = dtype or (dtypes.get_default_dtype() if any(
         isinstance(x, float) for x in (start, end, step)) else dtypes.int64)
     if kind is dtypes.bool_:
-        raise DTypeError("arange: not implemented for bool", fix="torch.arange(...).bool()")
+        raise DTypeOperationError("arange: not implemented for bool",
+                                  fix="torch.arange(...).bool()")
     if kind.is_floating_point:
         count = math.ceil((end - start) / step)
         array = (start + np.arange(count) * step).astype(kind.array)

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import base, dtypes, ops, strides
 from ..base import TensorBase, call, is_number
-from ..errors import ArgumentTypeError, DTypeError, StateError
+from ..errors import ArgumentTypeError, DTypeError, DTypeOperationError, StateError
 from ..ir import Op, registry
 from ..replay.recorded import record_module
 from .operands import (
@@ -69,7 +69,7 @@ def _refuse_bool(name: str, *operands: Any) -> None:
 
 def _refuse_truth(name: str, *operands: Any) -> None:
     if result_type(*operands) is dtypes.bool_:
-        raise DTypeError(f"{name}: not implemented for bool", fix="x.int() first")
+        raise DTypeOperationError(f"{name}: not implemented for bool", fix="x.int() first")
 
 
 def _binary(name: str, op: Op, floating: bool = False, bits: bool = False,
@@ -101,14 +101,14 @@ def _binary_(name: str, op: Op, floating: bool = False, bits: bool = False,
 def _refuse_whole(name: str, *operands: Any) -> None:
     dtype = result_type(*operands)
     if not dtype.is_floating_point:
-        raise DTypeError(f"{name}: not implemented for {dtype.name}",
+        raise DTypeOperationError(f"{name}: not implemented for {dtype.name}",
                          why="the result is not a whole number", fix="x.float()")
 
 
 def _refuse_floating(name: str, *operands: Any) -> None:
     dtype = result_type(*(as_operand(name, x) for x in operands))
     if dtype.is_floating_point:
-        raise DTypeError(f"{name}: not implemented for {dtype.name}",
+        raise DTypeOperationError(f"{name}: not implemented for {dtype.name}",
                          why="bits of floating numbers have no arithmetic meaning",
                          fix="x.long() or x.bool() first")
 
@@ -362,7 +362,7 @@ def _refuse_negative_power(name: str, x: Any, exponent: Any) -> None:
         raise StateError(f"{name}: Integers to negative integer powers are not allowed.",
                          fix="x.float() ** -1")
     if result_type(x, exponent) is dtypes.bool_:
-        raise DTypeError(f"{name}: not implemented for bool", fix="x.int() first")
+        raise DTypeOperationError(f"{name}: not implemented for bool", fix="x.int() first")
 
 
 def times(name: str, x: TensorBase, number: bool | int | float, dtype: dtypes.dtype) -> Any:
@@ -377,7 +377,7 @@ def _addc(name: str, input: Any, tensor1: Any, tensor2: Any, value: Any) -> Any:
     """What addcmul and addcdiv add to their input."""
     dtype = result_type(input, tensor1, tensor2)
     if dtype is dtypes.bool_:
-        raise DTypeError(f"{name}: not implemented for bool", fix="x.int() first")
+        raise DTypeOperationError(f"{name}: not implemented for bool", fix="x.int() first")
     if isinstance(value, float) and not dtype.is_floating_point and value != int(value):
         raise DTypeError(f"{name}: value={value} for tensors of {dtype.name}",
                          why="the factor would be rounded to a whole number", fix="x.float()")
@@ -423,7 +423,7 @@ def lerp(input: TensorBase, end: TensorBase, weight: Any) -> Any:
             raise DTypeError(f"lerp: expected dtype {input._dtype.name} for `{name}` but got dtype "
                              f"{x._dtype.name}", fix=f"{name}.to(x.dtype)")
     if not input._dtype.is_floating_point:
-        raise DTypeError(f"lerp: not implemented for {input._dtype.name}",
+        raise DTypeOperationError(f"lerp: not implemented for {input._dtype.name}",
                          why="points between whole numbers are no whole numbers", fix="x.float()")
     gap = sub(end, input)
     # Counted from the nearer end.
@@ -697,7 +697,7 @@ def _bounds(name: str, input: TensorBase, min: Any, max: Any):
     bounds = [x for x in (min, max) if x is not None]
     if result_type(input, *bounds) is dtypes.bool_ and not any(
             isinstance(x, TensorBase) for x in bounds):
-        raise DTypeError(f"{name}: not implemented for bool", fix="x.int()")
+        raise DTypeOperationError(f"{name}: not implemented for bool", fix="x.int()")
     return [(e.maximum, min), (e.minimum, max)]
 
 

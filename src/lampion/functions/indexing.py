@@ -18,6 +18,7 @@ from ..errors import (
     ArgumentError,
     ArgumentTypeError,
     DTypeError,
+    DTypeOperationError,
     IndexRangeError,
     ShapeError,
     StateError,
@@ -808,7 +809,8 @@ def bincount(input: TensorBase, weights: TensorBase | None = None, minlength: in
 def histc(input: TensorBase, bins: int = 100, min: float = 0, max: float = 0) -> Any:
     """How many elements fall into equal bins from min to max (reads the tensor)."""
     if not input._dtype.is_floating_point:
-        raise DTypeError(f"histc: not implemented for {input._dtype.name}", fix="x.float()")
+        raise DTypeOperationError(f"histc: not implemented for {input._dtype.name}",
+                                  fix="x.float()")
     array = input._read()
     if min == max and array.size:
         min, max = float(array.min()), float(array.max())

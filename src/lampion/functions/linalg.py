@@ -8,7 +8,14 @@ from typing import Any
 
 from .. import base, dtypes, ops
 from ..base import TensorBase, call
-from ..errors import ArgumentTypeError, DTypeError, ShapeError, StateError, shape_text
+from ..errors import (
+    ArgumentTypeError,
+    DTypeError,
+    DTypeOperationError,
+    ShapeError,
+    StateError,
+    shape_text,
+)
 from ..replay.recorded import record_module
 from . import elementwise as e
 from . import reduction as r
@@ -24,8 +31,10 @@ def _check_types(name: str, a: TensorBase, b: TensorBase) -> None:
             f"{name}: expected both tensors to have the same dtype, but got {a._dtype.name} and "
             f"{b._dtype.name}", why="a product of matrices does not promote types",
             fix=f"b.to(a.dtype), or {name}(a.float(), b.float())")
-    if a._dtype is dtypes.bool_ and 0 not in a._shape and 0 not in b._shape:
-        raise DTypeError(f"{name}: not implemented for bool", fix=f"{name}(a.int(), b.int())")
+    vectors = len(a._shape) == len(b._shape) == 1
+    if a._dtype is dtypes.bool_ and (vectors or 0 not in a._shape + b._shape):
+        raise DTypeOperationError(f"{name}: not implemented for bool",
+                                  fix=f"{name}(a.int(), b.int())")
 
 
 def _refuse(name: str, a: TensorBase, b: TensorBase, why: str) -> ShapeError:

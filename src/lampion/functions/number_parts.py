@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import base, dtypes, ir, ops
 from ..base import TensorBase
-from ..errors import ArgumentTypeError, DTypeError, StateError
+from ..errors import ArgumentTypeError, DTypeError, DTypeOperationError, StateError
 from . import elementwise as e
 from .operands import apply, as_operand, result_type, write_out
 
@@ -109,7 +109,8 @@ def _whole(name: str, *operands: TensorBase) -> None:
     for x in operands:
         base.require_tensor(x, name)
         if x._dtype.is_floating_point or x._dtype is dtypes.bool_:
-            raise DTypeError(f"{name}: not implemented for {x._dtype.name}", fix="x.long()")
+            raise DTypeOperationError(f"{name}: not implemented for {x._dtype.name}",
+                                      fix="x.long()")
 
 
 def gcd(input: TensorBase, other: TensorBase, *, out: TensorBase | None = None) -> Any:
@@ -138,7 +139,8 @@ def nextafter(input: TensorBase, other: TensorBase) -> Any:
     for x in (input, other):
         base.require_tensor(x, "nextafter")
         if not x._dtype.is_floating_point:
-            raise DTypeError(f"nextafter: not implemented for {x._dtype.name}", fix="x.float()")
+            raise DTypeOperationError(f"nextafter: not implemented for {x._dtype.name}",
+                                      fix="x.float()")
     return apply("nextafter", p.nextafter, (input, other))
 
 
@@ -147,7 +149,8 @@ def logaddexp2(input: TensorBase, other: TensorBase) -> Any:
     for x, name in ((input, "input"), (other, "other")):
         base.require_tensor(x, "logaddexp2", name)
         if not x._dtype.is_floating_point:
-            raise DTypeError(f"logaddexp2: not implemented for {x._dtype.name}", fix="x.float()")
+            raise DTypeOperationError(f"logaddexp2: not implemented for {x._dtype.name}",
+                                      fix="x.float()")
     scale = math.log(2)
     return e.div(e.logaddexp(e.mul(input, scale), e.mul(other, scale)), scale)
 

@@ -17,7 +17,7 @@ import numpy as np
 from .. import base, dtypes, ir, ops
 from ..base import TensorBase, is_number
 from ..dtypes import dtype as DType
-from ..errors import ArgumentError, DTypeError, StateError
+from ..errors import ArgumentError, DTypeError, DTypeOperationError, StateError
 from ..ir import Value, registry
 from ..replay.recorded import record_module
 from . import elementwise as e
@@ -237,7 +237,8 @@ def _integers(shape, low: int, high: int, dtype: DType, generator) -> Value:
 def _floating(name: str, dtype: DType | None) -> DType:
     kind = dtypes.chosen(dtype) or dtypes.get_default_dtype()
     if not kind.is_floating_point:
-        raise DTypeError(f"{name}: not implemented for {kind.name}", fix="torch.randint(...)")
+        raise DTypeOperationError(f"{name}: not implemented for {kind.name}",
+                                  fix="torch.randint(...)")
     return kind
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import base, dtypes, ir, ops
 from ..base import TensorBase, call
-from ..errors import DTypeError, IndexRangeError, StateError
+from ..errors import DTypeError, DTypeOperationError, IndexRangeError, StateError
 from ..ir import Op, registry
 from ..replay.recorded import record_module
 from . import elementwise as e
@@ -417,7 +417,7 @@ def _running(name: str, op: Op, input: TensorBase, dim: int, dtype) -> Any:
     axis = normalize_dim(dim, _rank(input, name), name)
     target = _sum_type(input, dtype)
     if target is dtypes.bool_ and input._shape and 0 not in input._shape:
-        raise DTypeError(f"{name}: not implemented for bool", fix="x.int() first")
+        raise DTypeOperationError(f"{name}: not implemented for bool", fix="x.int() first")
     value = input._value if target is input._dtype else registry["cast"](
         input._value, dtype=target)
     if not input._shape:
@@ -494,7 +494,7 @@ def topk(input: TensorBase, k: int, dim: int = -1, largest: bool = True,
     """
     axis = normalize_dim(dim, _rank(input, "topk"), "topk")
     if input._dtype is dtypes.bool_:
-        raise DTypeError("topk: not implemented for bool", fix="x.int().topk(k)")
+        raise DTypeOperationError("topk: not implemented for bool", fix="x.int().topk(k)")
     length = input._shape[axis] if input._shape else 1
     if not 0 <= k <= length:
         raise StateError("selected index k out of range",
@@ -523,7 +523,7 @@ def median(input: TensorBase, dim: int | None = None, keepdim: bool = False) -> 
     x = input if dim is not None else _flat(input)
     axis = 0 if dim is None else normalize_dim(dim, len(x._shape), "median")
     if x._dtype is dtypes.bool_:
-        raise DTypeError("median: not implemented for bool", fix="x.int().median()")
+        raise DTypeOperationError("median: not implemented for bool", fix="x.int().median()")
     if not x._shape:
         return MedianResult(e.clone(x), base.wrap(ir.full((), 0, dtypes.int64)))
     length = x._shape[axis]

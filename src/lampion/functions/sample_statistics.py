@@ -9,7 +9,14 @@ import numpy as np
 
 from .. import base, dtypes, ir
 from ..base import TensorBase
-from ..errors import DTypeError, IndexRangeError, ShapeError, StateError, shape_text
+from ..errors import (
+    DTypeError,
+    DTypeOperationError,
+    IndexRangeError,
+    ShapeError,
+    StateError,
+    shape_text,
+)
 from . import elementwise as e
 from . import indexing, linalg, reduction
 from . import shape as s
@@ -216,7 +223,8 @@ def _edges(name: str, bins: Any, column: np.ndarray, limits: Any, kind: Any) -> 
 
 def _check_histogram(name: str, input: TensorBase, weight: TensorBase | None) -> None:
     if not input._dtype.is_floating_point:
-        raise DTypeError(f"{name}: not implemented for {input._dtype.name}", fix="x.float()")
+        raise DTypeOperationError(f"{name}: not implemented for {input._dtype.name}",
+                                  fix="x.float()")
     if weight is not None and weight._dtype is not input._dtype:
         raise DTypeError(f"torch.{name}(): if weight tensor is provided, input tensor and weight "
                          "tensor should have the same dtype")

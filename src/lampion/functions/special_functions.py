@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import base, dtypes, ops
 from ..base import TensorBase
-from ..errors import ArgumentTypeError, DTypeError, StateError
+from ..errors import ArgumentTypeError, DTypeError, DTypeOperationError, StateError
 from ..ir import Op
 from . import elementwise as e
 from .operands import apply, normalize_dim, write_out
@@ -266,7 +266,7 @@ def logcumsumexp(input: TensorBase, dim: int) -> Any:
     """
     base.require_tensor(input, "logcumsumexp")
     if not input._dtype.is_floating_point:
-        raise DTypeError(f"logcumsumexp: not implemented for {input._dtype.name}",
+        raise DTypeOperationError(f"logcumsumexp: not implemented for {input._dtype.name}",
                          fix="x.float()")
     axis = normalize_dim(dim, len(input._shape), "logcumsumexp")
     if not input._shape:
