@@ -41,7 +41,7 @@ def gradients(count: int) -> torch.Tensor:
 
 def live_programs() -> int:
     gc.collect()
-    return sum(isinstance(thing, linked.Linked) for thing in gc.get_objects())
+    return sum(type(thing) is linked.Linked for thing in gc.get_objects())
 
 
 def test_the_programs_that_records_keep(monkeypatch):
