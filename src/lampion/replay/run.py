@@ -44,7 +44,7 @@ class Run:
         made: the results handed out, except those found dead at an earlier flush.
         arrays: the arrays of the tensors from outside, by slot.
         differentiable: slots of those that collect gradients.
-        memory: the slots from outside by the memory they look at.
+        memory: by the memory they look at, the tensors from outside: identity -> slot.
         deferred: what storages held before the record wrote into them.
         gradients: what `.grad` of a tensor was before the record changed it.
         undo: functions that take back what else was changed.
@@ -73,7 +73,7 @@ class Run:
         self.made: list[TensorBase] = []
         self.arrays: dict[int, np.ndarray] = {}
         self.differentiable: list[int] = []
-        self.memory: dict[int, list[int]] = {}
+        self.memory: dict[int, dict[int, int]] = {}
         self.deferred: dict[int, Deferred] = {}
         self.gradients: dict[int, tuple[TensorBase, Any]] = {}
         self.undo: list[Any] = []
@@ -259,11 +259,11 @@ class Run:
         memory, slot = id(storage), len(slots)
         known = self.memory.get(memory)
         if known is None:
-            self.memory[memory] = [slot]
-        elif any(slots[other] is tensor for other in known):
+            self.memory[memory] = {id(tensor): slot}
+        elif id(tensor) in known:  # `slots` holds the tensors, so identities stay theirs
             return False
         else:
-            known.append(slot)
+            known[id(tensor)] = slot
         self.arrays[slot] = array
         if kind[4] == "leaf":
             self.differentiable.append(slot)
@@ -277,8 +277,8 @@ class Run:
             del self.arrays[slot]
         self.differentiable = [slot for slot in self.differentiable if slot < size]
         for memory, slots in list(self.memory.items()):
-            slots[:] = [slot for slot in slots if slot < size]
-            if not slots:
+            self.memory[memory] = {key: slot for key, slot in slots.items() if slot < size}
+            if not self.memory[memory]:
                 del self.memory[memory]
 
     def _defer(self, writes: list[int]) -> bool:
