@@ -7,7 +7,7 @@ from collections.abc import Collection
 from ..grad import saved
 from ..ir import Value, origin
 
-# So many steps of a path are looked at.
+# So many steps of a path that nobody has walked are looked at.
 LONGEST_END = 64
 
 
@@ -32,8 +32,8 @@ def closed_path(root: Value, roots: Collection[int] = ()) -> str | None:
             ends.append(value)
             continue
         asked = value is not root and id(value) in roots
-        if len(seen) > LONGEST_END or (not root.freed and (
-                asked or value.leaf is not None or value.hooks or value.op is None)):
+        if not root.freed and (len(seen) > LONGEST_END or asked or value.leaf is not None
+                               or value.hooks or value.op is None):
             return None
         for source in map(origin, (v for v in value.inputs if v.tracked)):
             if id(source) not in seen:
