@@ -175,7 +175,8 @@ dice = random.Random(0)
 signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
 done = interruptions = 0
 while interruptions < 150:
-    signal.setitimer(signal.ITIMER_REAL, dice.uniform(2e-4, 6e-3))
+    # Python drops an exception raised in a destructor or a weak reference's callback: then again.
+    signal.setitimer(signal.ITIMER_REAL, dice.uniform(2e-4, 6e-3), 0.5)
     try:
         while True:
             optimizer.zero_grad()
