@@ -126,9 +126,14 @@ class Prepared:
             take = {k: array for k, array in take.items() if k in program.donated}
         try:
             return program.run(arrays, take)
-        except Exception:
+        except Exception as error:
             # The oracle meets the same mistake, and names the line that recorded it this time.
-            return interpret.run(self.graph, arrays)
+            results = interpret.run(self.graph, arrays)
+            warnings.warn(
+                f"a native program of lampion failed ({type(error).__name__}: {error}) at what "
+                "NumPy can compute. The numbers are NumPy's and right. This is a mistake in lampion: "
+                "please report it.", RuntimeWarning, stacklevel=2)
+            return results
 
     def _compile(self) -> Program | None:
         """Return the program, None where that fails: the oracle computes it all the same."""

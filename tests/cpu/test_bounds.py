@@ -73,6 +73,16 @@ def test_a_program_that_cannot_be_compiled(monkeypatch):
     assert squares(4) == 14  # and says so once
 
 
+def test_a_program_that_fails_where_numpy_does_not_says_so(monkeypatch):
+    def fail(*arguments):
+        raise linked.Fault("no reason")
+
+    assert squares(5) == 30
+    monkeypatch.setattr(linked.Linked, "_bind", fail)
+    with pytest.warns(RuntimeWarning, match="Fault: no reason"):
+        assert squares(5) == 30
+
+
 def test_a_processor_that_is_not_here(monkeypatch):
     """That is no mistake of lampion's, so it is said at once."""
     monkeypatch.setenv("LAMPION_CPU", "abacus")
