@@ -131,8 +131,8 @@ class Prepared:
             results = interpret.run(self.graph, arrays)
             warnings.warn(
                 f"a native program of lampion failed ({type(error).__name__}: {error}) at what "
-                "NumPy can compute. The numbers are NumPy's and right. This is a mistake in lampion: "
-                "please report it.", RuntimeWarning, stacklevel=2)
+                "NumPy can compute. The numbers are NumPy's and right. This is a mistake in "
+                "lampion: please report it.", RuntimeWarning, stacklevel=2)
             return results
 
     def _compile(self) -> Program | None:
