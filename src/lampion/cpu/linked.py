@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import weakref
 from array import array as array_of
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from sys import getrefcount
 from typing import Any, NamedTuple
@@ -25,15 +25,18 @@ from .steps import FAULT, SCRATCH, Kernel, Table
 from .steps import Place as Slot
 
 
+def _free(spare: list, alone: int) -> list:
+    """Return the arrays of a list that have no more references than so many, else None."""
+    return [array if count <= alone else None
+            for array, count in zip(spare, map(getrefcount, spare), strict=True)]
+
+
 def _references_of_a_spare() -> int:
-    spare = [np.empty(0)]
-    outputs = list(spare)
-    for array in outputs:
-        return getrefcount(array)
-    return 0
+    spare = [object()]
+    return next(n for n in range(1, 9) if _free(spare, n) != [None])
 
 
-# References to an array that only the list of spare ones, a copy of it and a variable hold.
+# References that `_free` finds of an array that only the list of spare ones holds.
 ALONE = _references_of_a_spare()
 
 
@@ -61,15 +64,19 @@ class Linked:
     Args:
         steps: what is done, in order.
         inputs, outputs: where its arguments and results lie.
+        donated: outputs (by number) that are given memory to take over as a rule. What takes
+            their place is not kept here, or it would not be free to be taken over in its turn.
     """
 
-    def __init__(self, steps: Sequence[Step], inputs: Sequence[Place], outputs: Sequence[Place]):
+    def __init__(self, steps: Sequence[Step], inputs: Sequence[Place], outputs: Sequence[Place],
+                 donated: Collection[int] = ()):
         self._count = len(inputs)
         self._results = [(p.type.shape, p.type.dtype.array) for p in outputs]
         self._lay_out(steps)
         self._write(steps, 1 + len(inputs) + len(outputs))
         self._forget(steps)
         self._spare: list[np.ndarray | None] = [None] * len(outputs)
+        self._donated = frozenset(donated)
         self._result_bytes = sum(p.size for p in outputs)
         _programs.add(self)
 
@@ -215,12 +222,12 @@ class Linked:
     def _bind(self, arrays, take) -> tuple[np.ndarray, list[np.ndarray]]:
         """Tell the driver where everything lies; return the arena and the arrays of outputs."""
         room = arena.memory(self.arena_bytes)
-        outputs: list[Any] = list(self._spare)
-        for k, array in enumerate(outputs):
-            if take and k in take:
-                outputs[k] = take[k]
-            elif array is None or getrefcount(array) > ALONE:
-                outputs[k] = self._fresh(k)
+        outputs: list[Any] = _free(self._spare, ALONE)
+        if take:
+            for k, array in take.items():
+                outputs[k] = array
+        for k in [k for k, array in enumerate(outputs) if array is None]:
+            outputs[k] = self._fresh(k)
         self._objects[:] = array_of("q", map(id, (room, *arrays, *outputs)))
         workers = pool.prepare()
         if workers.control != self._control:
@@ -235,6 +242,8 @@ class Linked:
         kept, all programs let go of theirs.
         """
         array, before = np.empty(*self._results[k]), self._spare[k]
+        if k in self._donated:
+            return array
         _spare["bytes"] += array.nbytes - (0 if before is None else before.nbytes)
         if _spare["bytes"] > MOST_SPARE + 2 * self._result_bytes:
             for program in _programs:

@@ -1,0 +1,48 @@
+"""The loops of the benchmarks, once they have settled: memory is used again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import lampion as torch
+from lampion import runtime
+from lampion.cpu import linked
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+from cases import CASES, Setting  # noqa: E402
+
+ROUNDS = 8
+
+
+@pytest.fixture
+def native(monkeypatch):
+    """Compile every program, also those that would be left to NumPy."""
+    pytest.importorskip("llvmlite")
+    monkeypatch.setattr(runtime, "engine", "native")
+    monkeypatch.setattr(runtime, "_structures", type(runtime._structures)())
+    torch.set_replay(True)
+
+
+def settled(name: str) -> Callable[[], float]:
+    """Return the step of a case after a few rounds."""
+    torch.manual_seed(0)
+    program = CASES[name].build(torch, Setting(tiny=True))
+    for _ in range(ROUNDS):
+        program.step()
+    return program.step
+
+
+@pytest.mark.parametrize("name", ["xor", "mnist-mlp", "tabular"])
+def test_a_training_step_makes_no_new_arrays(native, name, monkeypatch):
+    """Parameters and states are written over; gradients come where those of before were."""
+    step, made = settled(name), []
+    fresh = linked.Linked._fresh
+    monkeypatch.setattr(linked.Linked, "_fresh",
+                        lambda program, k: made.append(k) or fresh(program, k))
+    for _ in range(ROUNDS):
+        step()
+    assert made == []
