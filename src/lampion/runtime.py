@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, interpret
+from .cpu import spare
 from .cpu.program import Program
 from .errors import ArgumentError
 from .ir import Graph, Value
@@ -250,7 +251,10 @@ def evaluate(outputs: Iterable[Value], replaced: Mapping[int, Value] | None = No
 def is_alone(value: Value) -> bool:
     """Return whether nothing else refers to a value's array."""
     array = value.data
-    return type(array) is np.ndarray and sys.getrefcount(array) == 3 and array.flags.owndata
+    if type(array) is not np.ndarray or not array.flags.owndata:
+        return False
+    count = sys.getrefcount(array)
+    return count == 3 or (count == 4 and spare.let_go(array))
 
 
 def contiguous(array: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ the last good step left them.
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 from collections.abc import Callable
@@ -88,8 +89,21 @@ def hold(storage: Holder) -> None:
 
 
 def over_budget() -> bool:
-    """Whether more is pending than may be."""
-    return len(_pending.storages) > Budget.values or _pending.bytes > Budget.bytes
+    """Whether more is pending than may be.
+
+    Before too many bytes are found, they are counted anew without the results that no tensor holds
+    any more: these live in the arena for some steps only, and a program that ended here would have
+    to write down what the next one reads.
+    """
+    if len(_pending.storages) > Budget.values:
+        return True
+    if _pending.bytes > Budget.bytes:
+        size = sum(math.prod(value.shape) * value.dtype.itemsize for value in held())
+        # With less than a quarter of a budget left, counting would become frequent.
+        if 4 * size > 3 * Budget.bytes:
+            return True
+        _pending.bytes = size
+    return False
 
 
 def is_empty() -> bool:

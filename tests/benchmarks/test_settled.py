@@ -10,7 +10,7 @@ import pytest
 
 import lampion as torch
 from lampion import runtime
-from lampion.cpu import linked
+from lampion.cpu import spare
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 from cases import CASES, Setting  # noqa: E402
@@ -40,9 +40,9 @@ def settled(name: str) -> Callable[[], float]:
 def test_a_training_step_makes_no_new_arrays(native, name, monkeypatch):
     """Parameters and states are written over; gradients come where those of before were."""
     step, made = settled(name), []
-    fresh = linked.Linked._fresh
-    monkeypatch.setattr(linked.Linked, "_fresh",
-                        lambda program, k: made.append(k) or fresh(program, k))
+    fresh, new = spare.Spare._fresh, spare.Shelf._new
+    monkeypatch.setattr(spare.Spare, "_fresh", lambda self, k: made.append(k) or fresh(self, k))
+    monkeypatch.setattr(spare.Shelf, "_new", lambda self: made.append(self.key) or new(self))
     for _ in range(ROUNDS):
         step()
     assert made == []

@@ -9,7 +9,7 @@ import pytest
 import lampion as torch
 from lampion import runtime
 from lampion.cli import info
-from lampion.cpu import linked, target
+from lampion.cpu import linked, spare, target
 from lampion.replay import record, run
 
 
@@ -55,12 +55,10 @@ def test_the_programs_that_records_keep(monkeypatch):
 
 def test_the_arrays_that_programs_keep(monkeypatch):
     """Each of many shapes has a program, and each program would keep an array of its own."""
-    monkeypatch.setattr(linked, "MOST_SPARE", 20_000)
+    monkeypatch.setattr(spare, "MOST", 20_000)
     for count in range(1, 61):
         assert gradients(count).tolist() == [count] * 500
-        kept = sum(array.nbytes for program in list(linked._programs)
-                   for array in program._spare if array is not None)
-        assert kept <= 20_000 + 3 * 2000 + 1000
+        assert spare.kept() <= 20_000 + 3 * 2000 + 1000
 
 
 def test_a_program_that_cannot_be_compiled(monkeypatch):

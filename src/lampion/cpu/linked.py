@@ -1,18 +1,16 @@
 """A program with addresses: what is native goes to the driver, what is not to NumPy.
 
 Buffer 0 is the arena, with the steps' scratch memory behind the intermediate results. Then come the
-inputs and the outputs. Arrays of outputs are used again when nobody else holds them any more.
+inputs and the outputs, whose arrays are used again when nobody else holds them any more (spare.py).
 """
 
 from __future__ import annotations
 
 import math
-import weakref
 from array import array as array_of
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from sys import getrefcount
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,29 +19,9 @@ from . import arena, driver, pool
 from .driver import CALL, Word
 from .limits import shortest
 from .places import Meaning, Native, Place, Reader, Step, places_of
+from .spare import Spare
 from .steps import FAULT, SCRATCH, Kernel, Table
 from .steps import Place as Slot
-
-
-def _free(spare: list, alone: int) -> list:
-    """Return the arrays of a list that have no more references than so many, else None."""
-    return [array if count <= alone else None
-            for array, count in zip(spare, map(getrefcount, spare), strict=True)]
-
-
-def _references_of_a_spare() -> int:
-    spare = [object()]
-    return next(n for n in range(1, 9) if _free(spare, n) != [None])
-
-
-# References that `_free` finds of an array that only the list of spare ones holds.
-ALONE = _references_of_a_spare()
-
-
-# Bytes of outputs that programs keep to use again, all together.
-MOST_SPARE = 256 << 20
-_spare = {"bytes": 0}
-_programs: weakref.WeakSet[Linked] = weakref.WeakSet()
 
 
 class Fault(Exception):
@@ -64,21 +42,16 @@ class Linked:
     Args:
         steps: what is done, in order.
         inputs, outputs: where its arguments and results lie.
-        donated: outputs (by number) that are given memory to take over as a rule. What takes
-            their place is not kept here, or it would not be free to be taken over in its turn.
+        passing: numbers of outputs that may take over the memory of an input.
     """
 
     def __init__(self, steps: Sequence[Step], inputs: Sequence[Place], outputs: Sequence[Place],
-                 donated: Collection[int] = ()):
+                 passing: Collection[int] = ()):
         self._count = len(inputs)
-        self._results = [(p.type.shape, p.type.dtype.array) for p in outputs]
         self._lay_out(steps)
         self._write(steps, 1 + len(inputs) + len(outputs))
         self._forget(steps)
-        self._spare: list[np.ndarray | None] = [None] * len(outputs)
-        self._donated = frozenset(donated)
-        self._result_bytes = sum(p.size for p in outputs)
-        _programs.add(self)
+        self._spare = Spare([(p.type.shape, p.type.dtype.array) for p in outputs], passing)
 
     # --- tables ----------------------------------------------------------------------------
 
@@ -222,35 +195,13 @@ class Linked:
     def _bind(self, arrays, take) -> tuple[np.ndarray, list[np.ndarray]]:
         """Tell the driver where everything lies; return the arena and the arrays of outputs."""
         room = arena.memory(self.arena_bytes)
-        outputs: list[Any] = _free(self._spare, ALONE)
-        if take:
-            for k, array in take.items():
-                outputs[k] = array
-        for k in [k for k, array in enumerate(outputs) if array is None]:
-            outputs[k] = self._fresh(k)
+        outputs = self._spare.arrays(take)
         self._objects[:] = array_of("q", map(id, (room, *arrays, *outputs)))
         workers = pool.prepare()
         if workers.control != self._control:
             self._control = workers.control
             self._words[Word.CONTROL], self._words[Word.ENTRY] = workers.control, workers.entry
         return room, outputs
-
-    def _fresh(self, k: int) -> np.ndarray:
-        """Return a new array for an output, which is kept to be used again.
-
-        A program for each of many shapes would keep as many sets of gradients: when too much is
-        kept, all programs let go of theirs.
-        """
-        array, before = np.empty(*self._results[k]), self._spare[k]
-        if k in self._donated:
-            return array
-        _spare["bytes"] += array.nbytes - (0 if before is None else before.nbytes)
-        if _spare["bytes"] > MOST_SPARE + 2 * self._result_bytes:
-            for program in _programs:
-                program._spare = [None] * len(program._spare)
-            _spare["bytes"] = array.nbytes
-        self._spare[k] = array
-        return array
 
     # --- steps on NumPy --------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ class Program:
         taken = {id(planned.outputs[k]): planned.inputs[n] for k, n in planned.donated.items()}
         steps = merged(planned.steps, taken)
         find_lives(steps, planned.outputs)
-        self.linked = Linked(steps, planned.inputs, planned.outputs, planned.donated)
+        self.linked = Linked(steps, planned.inputs, planned.outputs, self.donated)
         self.run = self.linked.run
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import runtime
 from ..base import TensorBase
+from ..cpu import spare
 from ..ir import Value, leaf, number, origin
 from ..trace import compute, is_empty
 from .log import Flushed
@@ -113,8 +114,9 @@ def _free_memory(run: Run, plan: Plan, arrays: list[np.ndarray]) -> dict[int, np
         old = run.deferred[id(run.slots[write.slot]._storage)].value
         # Held by the value, the record, the list and the variable here, and the counting itself.
         array = arrays[place]
+        others = getrefcount(array) - OWN_REFERENCES - 1
         if (old.data is array and not old.volatile and (not old.tracked or old.history is not None)
-                and getrefcount(array) == OWN_REFERENCES + 1 and array.flags.owndata):
+                and (not others or (others == 1 and spare.let_go(array))) and array.flags.owndata):
             free[write.output] = array
     return free
 

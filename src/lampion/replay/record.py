@@ -193,6 +193,9 @@ def flush(run: Run, tensor: TensorBase | None, value: Value | None) -> None:
             run.reasons.lost(str(refusal))
         else:
             found.append((plan, pending))
+            if plan.node is None:
+                # The record ends here: held by nobody else, parameters are updated in place.
+                table.origins.clear()
 
     try:
         compute(value, watch)
