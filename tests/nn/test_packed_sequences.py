@@ -1,5 +1,8 @@
 """Sequences of different length against PyTorch's `nn.utils.rnn`."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -96,3 +99,94 @@ def test_a_total_length_that_is_too_short():
         rnn = library.nn.utils.rnn
         with pytest.raises(ValueError, match="total_length=2"):
             rnn.pad_packed_sequence(rnn.pack_sequence([library.ones(3)]), total_length=2)
+
+
+# --- rows that nobody asked the data of -----------------------------------------------------------
+
+
+def packed_and_layer(library, array, lengths):
+    """Pack a leaf, and make a layer with the same weights in both libraries."""
+    x = library.tensor(array).requires_grad_()
+    packed = library.nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+    layer = library.nn.LSTM(2, 3, bidirectional=True).double()
+    generator = np.random.default_rng(1)
+    with library.no_grad():
+        for weight in layer.parameters():
+            weight.copy_(library.tensor(generator.standard_normal(tuple(weight.shape))))
+    return x, packed, layer
+
+
+def last_states_and_gradient(library, change):
+    array = np.random.default_rng(0).standard_normal((9, 3, 2))
+    array[4:, 0] = np.inf  # padding that is no number must not matter
+    x, packed, layer = packed_and_layer(library, array, [4, 9, 1])
+    packed = change(library, packed)
+    output, (last, _) = layer(packed)
+    rows, _ = library.nn.utils.rnn.pad_packed_sequence(output)
+    (last.sum() + (rows**2).sum()).backward()
+    return [last.detach().numpy(), rows.detach().numpy(), x.grad.numpy(),
+            *(weight.grad.numpy() for weight in layer.parameters())]
+
+
+def left_alone(library, packed):
+    return packed
+
+
+def looked_at(library, packed):
+    with library.no_grad():
+        assert packed.data.shape == (14, 2)
+    return packed
+
+
+def changed_in_place(library, packed):
+    packed.data.mul_(2)
+    return packed
+
+
+def made_anew(library, packed):
+    data, sizes, order, back = packed
+    return library.nn.utils.rnn.PackedSequence(data * 2, sizes, order, back)
+
+
+def by_replace(library, packed):
+    return packed._replace(data=packed[0] + 1)
+
+
+@pytest.mark.parametrize(
+    "change", [left_alone, looked_at, changed_in_place, made_anew, by_replace])
+def test_rows_are_data_to_whoever_asks(change):
+    for ours, theirs in zip(*(last_states_and_gradient(library, change) for library in BOTH)):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_other_lengths_need_no_other_program():
+    """The sum of the lengths differs in every batch; a step is compiled for the longest alone."""
+    lampion.manual_seed(0)
+    layer = lampion.nn.GRU(2, 3)
+    optimizer = lampion.optim.SGD(layer.parameters(), lr=0.1)
+
+    def step(lengths):
+        x = lampion.ones(9, 3, 2)
+        packed = lampion.nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+        _, last = layer(packed)
+        loss = last.sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    for lengths in ([4, 9, 1], [9, 2, 2]):
+        step(lengths)
+    before = len(lampion.explain_recompiles())
+    values = [step(lengths) for lengths in ([9, 9, 9], [1, 2, 9], [9, 8, 7], [1, 1, 9])]
+    assert len(set(values)) == 4
+    assert lampion.explain_recompiles()[before:] == []
+
+
+def test_a_packed_sequence_is_copied_and_printed():
+    packed = lampion.nn.utils.rnn.pack_padded_sequence(
+        lampion.tensor([[1, 2], [3, 0]]), [2, 1], batch_first=False)
+    for other in (copy.copy(packed), copy.deepcopy(packed), pickle.loads(pickle.dumps(packed))):
+        same(other, packed)
+    assert repr(packed).startswith("PackedSequence(data=tensor([1, 2, 3]), batch_sizes=")
+    assert len(packed) == 4 and packed._asdict()["data"].tolist() == [1, 2, 3]

@@ -16,7 +16,7 @@ from lampion.nn import init
 from lampion.nn.common import empty_parameter
 from lampion.nn.module import Module
 from lampion.nn.parameter import Parameter
-from lampion.nn.utils.packed import PackedSequence, mask_of, padded, unpadded
+from lampion.nn.utils.packed import PackedSequence, PaddedRows, mask_of, padded
 from lampion.tensor import Tensor
 
 
@@ -207,22 +207,30 @@ class RNNBase(Module):
 
     def _run_packed(self, packed: PackedSequence, states: tuple[Tensor, ...] | None
                     ) -> tuple[PackedSequence, tuple[Tensor, ...]]:
-        data, batch_sizes, sorted_indices, unsorted_indices = packed
-        batch = int(batch_sizes[0])
-        self.check_input(data, batch_sizes)
+        rows = packed.rows
+        if rows is None or not self._fits(rows.steps):
+            sizes = packed.batch_sizes.tolist()
+            self.check_input(packed.data, packed.batch_sizes)
+            rows = PaddedRows(padded(packed.data, sizes), sizes)
+        steps, batch = rows.steps.shape[:2]
+        _, batch_sizes, sorted_indices, unsorted_indices = packed.fields
         if states is None:
-            states = self._zeros(batch, data)
+            states = self._zeros(batch, rows.steps)
         else:
             states = tuple(_permuted(s, sorted_indices) for s in states)
         self._check_states(states, batch)
-        output, last = self._layers(data, states, batch_sizes)
+        output, last = self._layers(rows.steps, states, mask_of(rows.sizes, steps))
         last = tuple(_permuted(s, unsorted_indices) for s in last)
-        return PackedSequence(output, batch_sizes, sorted_indices, unsorted_indices), last
+        return PackedSequence.of_rows(PaddedRows(output, rows.sizes), batch_sizes, sorted_indices,
+                                      unsorted_indices), last
 
-    def _layers(self, x: Tensor, states: tuple[Tensor, ...], batch_sizes: Tensor | None
+    def _fits(self, x: Tensor) -> bool:
+        return (x.dim() == 3 and x.size(2) == self.input_size
+                and x.dtype == self._flat_weights[0].dtype)
+
+    def _layers(self, x: Tensor, states: tuple[Tensor, ...], mask: Tensor | None
                 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Run all layers; `x` and the output are packed data where `batch_sizes` is given."""
-        mask = None if batch_sizes is None else mask_of(batch_sizes)
+        """Run all layers over (T, N, features); where the mask is False, states stay."""
         last: list[tuple[Tensor, ...]] = []
         for layer in range(self.num_layers):
             if layer and self.dropout:
@@ -231,25 +239,21 @@ class RNNBase(Module):
             for direction in range(self._directions):
                 number = layer * self._directions + direction
                 given = tuple(s[number] for s in states)
-                output, ends = self._direction(x, number, given, batch_sizes, mask)
+                output, ends = self._direction(x, number, given, mask)
                 outputs.append(output)
                 last.append(ends)
             x = outputs[0] if len(outputs) == 1 else shape.cat(outputs, -1)
         return x, tuple(shape.stack(list(ends)) for ends in zip(*last, strict=True))
 
-    def _direction(self, x: Tensor, number: int, states: tuple[Tensor, ...],
-                   batch_sizes: Tensor | None, mask: Tensor | None
+    def _direction(self, x: Tensor, number: int, states: tuple[Tensor, ...], mask: Tensor | None
                    ) -> tuple[Tensor, tuple[Tensor, ...]]:
         weights = {name.split("_l")[0]: getattr(self, name) for name in self._all_weights[number]}
         bias, recurrent_bias = weights.get("bias_ih"), weights.get("bias_hh")
         projected = project(self.mode, x, weights["weight_ih"], bias, recurrent_bias)
-        if batch_sizes is not None:
-            projected = padded(projected, batch_sizes)
         extra = recurrent_bias if self.mode == "GRU" else weights.get("weight_hr")
-        output, last = recurrent_layer(
+        return recurrent_layer(
             self.mode, projected, states, (weights["weight_hh"], extra), mask,
             reverse=number % self._directions == 1)
-        return output if batch_sizes is None else unpadded(output, batch_sizes), last
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from lampion import errors
+from lampion import autograd, errors
 from lampion.dtypes import bool_, int64
 from lampion.functions import creation
 from lampion.tensor import Tensor
+
+
+class PaddedRows(NamedTuple):
+    """Sequences with their padding, the longest first.
+
+    steps is (T, N, *), with zeros where there is no step; sizes says how many of the sequences have
+    a first step, a second, ...; it may be shorter than T.
+    """
+
+    steps: Tensor
+    sizes: list[int]
 
 
 class PackedSequence_(NamedTuple):  # noqa: N801 - PyTorch's name
@@ -25,13 +36,21 @@ class PackedSequence_(NamedTuple):  # noqa: N801 - PyTorch's name
 class PackedSequence(PackedSequence_):
     """The steps of several sequences, made by `pack_padded_sequence` and `pack_sequence`.
 
+    The steps stay in their padded rows until somebody asks for `data`: recurrent layers and
+    `pad_packed_sequence` take the rows. The sum of the lengths differs from batch to batch, and a
+    program for every sum would be compiled.
+
     Attributes:
         data: (sum of lengths, *): the first step of all sequences, then the second, ...
         batch_sizes: how many sequences have a first step, a second, ...
         sorted_indices: the order in which the sequences stand, the longest first; None where
             they came in this order.
         unsorted_indices: the order that undoes it.
+        rows: the steps with their padding, as long as nobody asked for data.
     """
+
+    rows: PaddedRows | None
+    _data: Any
 
     def __new__(
         cls, data: Any, batch_sizes: Tensor | None = None, sorted_indices: Tensor | None = None,
@@ -41,7 +60,47 @@ class PackedSequence(PackedSequence_):
             data, batch_sizes = data
         if unsorted_indices is None:
             unsorted_indices = invert_permutation(sorted_indices)
-        return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
+        made = super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
+        made._data, made.rows = data, None
+        return made
+
+    @classmethod
+    def of_rows(
+        cls, rows: PaddedRows, batch_sizes: Tensor, sorted_indices: Tensor | None,
+        unsorted_indices: Tensor | None,
+    ) -> PackedSequence:
+        """Return the steps of padded rows, which stay as they are."""
+        made = cls(None, batch_sizes, sorted_indices, unsorted_indices)
+        made.rows = rows
+        return made
+
+    @property
+    def data(self) -> Tensor:  # type: ignore[override]
+        """The steps that there are. Whoever holds them may change them, so the rows end here."""
+        if self.rows is not None:
+            with autograd.set_grad_enabled(self.rows.steps.requires_grad):
+                self._data = unpadded(self.rows.steps, self.rows.sizes)
+            self.rows = None
+        return self._data
+
+    @classmethod
+    def _make(cls, iterable: Iterable[Any]) -> PackedSequence:  # type: ignore[override]
+        return cls(*iterable)
+
+    @property
+    def fields(self) -> tuple[Any, ...]:
+        """What was given: data is None where there are only rows."""
+        return super().__getitem__(slice(None))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.data, *self.fields[1:]))
+
+    def __getitem__(self, place: Any) -> Any:
+        return tuple(self)[place]
+
+    def __repr__(self) -> str:
+        fields = zip(self._fields, self)
+        return f"PackedSequence({', '.join(f'{name}={value!r}' for name, value in fields)})"
 
     def to(self, *args: Any, **kwargs: Any) -> PackedSequence:
         """Return the same with its data converted (see Tensor.to)."""
@@ -119,13 +178,13 @@ def table_of(array: np.ndarray) -> Tensor:
     return creation.tensor(array.tolist(), dtype=int64).reshape(array.shape)
 
 
-def mask_of(batch_sizes: Tensor, length: int | None = None) -> Tensor:
+def mask_of(batch_sizes: Sequence[int], length: int | None = None) -> Tensor:
     """Return where a sequence has a step.
 
     Shape:
-        (T) -> (T, N, 1) bool
+        T numbers -> (T, N, 1) bool
     """
-    sizes = np.array(batch_sizes.tolist())
+    sizes = np.array(batch_sizes)
     mask = np.zeros((length or len(sizes), sizes[0], 1), bool)
     mask[: len(sizes), :, 0] = np.arange(sizes[0]) < sizes[:, None]
     # No view of a tensor that nobody holds: a step with such a view is not replayed.
@@ -137,13 +196,12 @@ def packed_positions(sizes: Sequence[int], batch: int) -> np.ndarray:
     return np.concatenate([step * batch + np.arange(size) for step, size in enumerate(sizes)])
 
 
-def padded(data: Tensor, batch_sizes: Tensor, length: int | None = None) -> Tensor:
+def padded(data: Tensor, sizes: Sequence[int], length: int | None = None) -> Tensor:
     """Return packed data step by step; where there is no step stands the first one.
 
     Shape:
         (sum of lengths, *) -> (T, N, *)
     """
-    sizes = batch_sizes.tolist()
     steps = length or len(sizes)
     table = np.zeros(steps * sizes[0], np.int64)
     table[packed_positions(sizes, sizes[0])] = np.arange(sum(sizes))
@@ -151,7 +209,7 @@ def padded(data: Tensor, batch_sizes: Tensor, length: int | None = None) -> Tens
     return rows.reshape((steps, sizes[0], *data.shape[1:]))
 
 
-def unpadded(padded_data: Tensor, batch_sizes: Tensor) -> Tensor:
+def unpadded(padded_data: Tensor, sizes: Sequence[int]) -> Tensor:
     """Return the steps that there are.
 
     Shape:
@@ -159,7 +217,7 @@ def unpadded(padded_data: Tensor, batch_sizes: Tensor) -> Tensor:
     """
     steps, batch = padded_data.shape[:2]
     rows = padded_data.reshape((steps * batch, *padded_data.shape[2:]))
-    return rows.index_select(0, table_of(packed_positions(batch_sizes.tolist(), batch)))
+    return rows.index_select(0, table_of(packed_positions(sizes, batch)))
 
 
 def check_lengths(lengths: Tensor, rows: Tensor, sorted_: bool) -> list[int]:

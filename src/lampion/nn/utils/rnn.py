@@ -10,13 +10,13 @@ from lampion.functions import creation, shape
 from lampion.nn import functional as F
 from lampion.nn.utils.packed import (
     PackedSequence,
+    PaddedRows,
     check_lengths,
     invert_permutation,
     lengths_of,
     mask_of,
     padded,
     sizes_of_steps,
-    unpadded,
 )
 from lampion.tensor import Tensor
 
@@ -30,6 +30,10 @@ __all__ = [
     "unpack_sequence",
     "unpad_sequence",
 ]
+
+# Rows are cut behind the longest sequence, up to a multiple of this: few different shapes, because
+# each has a program of its own.
+STEPS = 8
 
 
 def pack_padded_sequence(
@@ -68,8 +72,13 @@ def pack_padded_sequence(
         given, order = given.sort(descending=True)
         x = x.index_select(1, order)
         found = sorted(found, reverse=True)
-    batch_sizes = creation.tensor(sizes_of_steps(found), dtype=int64)
-    return PackedSequence(unpadded(x, batch_sizes), batch_sizes, order, None)
+    sizes = sizes_of_steps(found)
+    steps = min(x.size(0), -(-len(sizes) // STEPS) * STEPS)
+    mask = mask_of(sizes, steps)
+    mask = mask.reshape((*mask.shape[:2], *(1,) * (x.dim() - 2)))
+    # Zeros, because not even infinities of the padding may reach a gradient.
+    rows = PaddedRows(x[:steps].masked_fill(~mask, 0), sizes)
+    return PackedSequence.of_rows(rows, creation.tensor(sizes, dtype=int64), order, None)
 
 
 def pad_packed_sequence(
@@ -90,14 +99,21 @@ def pad_packed_sequence(
     Raises:
         ArgumentError: `total_length` is shorter than a sequence.
     """
-    sizes = sequence.batch_sizes.tolist()
+    rows = sequence.rows
+    sizes = sequence.batch_sizes.tolist() if rows is None else rows.sizes
     steps = len(sizes) if total_length is None else total_length
     if steps < len(sizes):
         raise errors.ArgumentError(
             "Expected total_length to be at least the length of the longest sequence in input, "
             f"but got total_length={total_length} and max sequence length being {len(sizes)}")
-    data = padded(sequence.data, sequence.batch_sizes, steps)
-    mask = mask_of(sequence.batch_sizes, steps)
+    if rows is None:
+        data = padded(sequence.data, sizes, steps)
+    elif steps <= rows.steps.size(0):
+        data = rows.steps[:steps]
+    else:
+        missing = steps - rows.steps.size(0)
+        data = F.pad(rows.steps, (*[0, 0] * (rows.steps.dim() - 1), 0, missing))
+    mask = mask_of(sizes, steps)
     mask = mask.reshape((*mask.shape[:2], *(1,) * (data.dim() - 2)))
     data = data.masked_fill(~mask, padding_value)
     lengths = creation.tensor(lengths_of(sizes), dtype=int64)
