@@ -40,6 +40,7 @@ ROOMS = (
 # Imports inside functions: only of heavy optional extras.
 LATE_IMPORTS = {
     ("lampion/vision/pictures.py", "PIL"),
+    ("lampion/vision/pillow.py", "PIL"),
 }
 
 

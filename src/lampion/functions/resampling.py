@@ -80,7 +80,7 @@ def interpolate(
     if not mode.startswith("nearest"):
         require_floating("interpolate", "input", input)
     double = dtype_name(input) == "float64"
-    axis_table = _table_maker(mode, bool(align_corners), antialias, double)
+    axis_table = axis_tables(mode, bool(align_corners), antialias, double)
     for i, (count, scale) in enumerate(zip(new, scales, strict=True)):
         input = _resample(input, 2 + i, axis_table(input.shape[2 + i], count, scale))
     return input
@@ -164,7 +164,7 @@ def _new_size(
 # Tables ----------------------------------------------------------------------------------------
 
 
-def _table_maker(
+def axis_tables(
     mode: str, align_corners: bool, antialias: bool, double: bool
 ) -> Callable[[int, int, float | None], Table]:
     """Return the function (old length, new length, scale) -> places and weights."""
