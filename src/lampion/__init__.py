@@ -12,8 +12,9 @@ from os import environ as _environ
 from . import dtypes, errors, ir, ops
 from .tensor import Tensor, is_tensor, typed
 from .dtypes import (
-    Size, bfloat16, can_cast, device, double, finfo, float16, float32, float64, get_default_dtype,
-    half, iinfo, int8, int16, int32, int64, long, promote_types, set_default_dtype, short, uint8,
+    Size, bfloat16, can_cast, cdouble, cfloat, complex64, complex128, device, double, finfo,
+    float16, float32, float64, get_default_dtype, half, iinfo, int8, int16, int32, int64, long,
+    promote_types, set_default_dtype, short, uint8, uint16, uint32, uint64,
 )
 from .dtypes import bool_ as bool
 from .dtypes import dtype as dtype
@@ -40,7 +41,7 @@ from .functions.elementwise import (
     lerp, less, less_equal, log, log10, log1p, log2, logaddexp, logical_and, logical_not,
     logical_or, logical_xor, logit, lt, masked_fill, maximum, minimum, mul, multiply,
     nan_to_num, ne, neg, negative, not_equal, positive, pow, reciprocal, relu, relu_, remainder,
-    round, rsqrt, rsub, sgn, sigmoid, sigmoid_, sign, sin, sinh, sqrt, sqrt_, square, sub,
+    round, rsqrt, rsub, sigmoid, sigmoid_, sign, sin, sinh, sqrt, sqrt_, square, sub,
     subtract, tan, tanh, tanh_, true_divide, trunc, where,
 )
 from .functions.reduction import (
@@ -76,9 +77,13 @@ from .functions.copies import (
 )
 from .functions.index_reduction import index_reduce, put, scatter_reduce
 from .functions.integrals import cumulative_trapezoid, gradient, trapezoid, trapz
+from .functions.complex_numbers import (
+    angle, complex, conj, conj_physical, imag, is_conj, isreal, polar, real, resolve_conj,
+    resolve_neg, sgn, view_as_complex, view_as_real,
+)
 from .functions.number_parts import (
-    angle, conj, conj_physical, copysign, deg2rad, fill, float_power, frexp, gcd, heaviside,
-    isreal, lcm, ldexp, logaddexp2, nextafter, rad2deg, resolve_conj, resolve_neg, signbit,
+    copysign, deg2rad, fill, float_power, frexp, gcd, heaviside,
+    lcm, ldexp, logaddexp2, nextafter, rad2deg, signbit,
 )
 from .functions.special_functions import (
     digamma, erfc, i0, igamma, igammac, lgamma, logcumsumexp, mvlgamma, polygamma, sinc, xlogy,

@@ -606,10 +606,10 @@ def _refuse_inference(tensors, value: Value | None = None) -> None:
 
 def is_number(x: Any) -> bool:
     """Whether x is a Python or NumPy number (not a tensor)."""
-    return isinstance(x, (bool, int, float, np.number, np.bool_))
+    return isinstance(x, (bool, int, float, complex, np.number, np.bool_))
 
 
-def python_number(x: Any) -> bool | int | float:
+def python_number(x: Any) -> bool | int | float | complex:
     """Return a number as a Python one."""
     return x.item() if isinstance(x, (np.number, np.bool_)) else x
 

@@ -1,12 +1,15 @@
 """Element types, their promotion (PyTorch's rules), Size and device.
 
-A type has a category (bool < integer < floating). Two tensors promote along the lattice below;
-0-d tensors and Python numbers only count when their category is higher than that of the tensors
-with axes, so `float32_tensor * 2.5` stays float32 and `int64_tensor * 2.5` becomes the default
-floating type.
+A type has a category (bool < integer < floating < complex). Two tensors promote along the lattice
+below; 0-d tensors and Python numbers only count when their category is higher than that of the
+tensors with axes, so `float32_tensor * 2.5` stays float32 and `int64_tensor * 2.5` becomes the
+default floating type.
 
-    bool -> uint8 -> int16 -> int32 -> int64 -> float16, bfloat16 -> float32 -> float64
-         -> int8  ->
+    bool -> uint8 -> int16 -> int32 -> int64 -> float16, bfloat16 -> float32   -> float64
+         -> int8  ->                                                 complex64 -> complex128
+
+uint16, uint32 and uint64 promote among themselves and to the next larger signed type; uint64 has
+none with signed types. They and the complex types are computed by NumPy: no network trains on them.
 
 bfloat16 has no NumPy type: its arrays are float32 arrays rounded after every operation
 (`round_to`), which is exactly bfloat16 storage with float32 arithmetic.
@@ -22,7 +25,7 @@ import numpy as np
 
 from .errors import ArgumentError, ArgumentTypeError, DeviceError, DTypeError
 
-BOOL, INTEGER, FLOATING = 0, 1, 2
+BOOL, INTEGER, FLOATING, COMPLEX = 0, 1, 2, 3
 
 
 class dtype:  # noqa: N801 - PyTorch's name
@@ -31,11 +34,15 @@ class dtype:  # noqa: N801 - PyTorch's name
     Args:
         name: PyTorch's name of the type.
         array: the NumPy type whose arrays hold such elements.
-        category: 0 bool, 1 integer, 2 floating.
+        category: 0 bool, 1 integer, 2 floating, 3 complex.
         itemsize: size of one element, in bytes.
+
+    `is_inexact` says that there are numbers between any two: floating or complex, the types that
+    have gradients.
     """
 
-    __slots__ = ("name", "array", "category", "itemsize", "is_floating_point", "is_signed")
+    __slots__ = ("name", "array", "category", "itemsize", "is_floating_point", "is_complex",
+                 "is_inexact", "is_signed")
 
     def __init__(self, name: str, array: type, category: int, itemsize: int):
         self.name = name
@@ -43,9 +50,9 @@ class dtype:  # noqa: N801 - PyTorch's name
         self.category = category
         self.itemsize = itemsize
         self.is_floating_point = category == FLOATING
-        self.is_signed = name not in ("bool", "uint8")
-
-    is_complex = False
+        self.is_complex = category == COMPLEX
+        self.is_inexact = category >= FLOATING
+        self.is_signed = not name.startswith(("bool", "uint"))
 
     def __repr__(self) -> str:
         return f"torch.{self.name}"
@@ -54,7 +61,12 @@ class dtype:  # noqa: N801 - PyTorch's name
         return by_name, (self.name,)
 
     def to_real(self) -> dtype:
-        return self
+        """Return the type of the real part."""
+        return _real.get(self, self)
+
+    def to_complex(self) -> dtype:
+        """Return the complex type whose parts hold such numbers."""
+        return complex128 if self in (float64, complex128) else complex64
 
 
 bool_ = dtype("bool", np.bool_, BOOL, 1)
@@ -63,19 +75,27 @@ int8 = dtype("int8", np.int8, INTEGER, 1)
 int16 = dtype("int16", np.int16, INTEGER, 2)
 int32 = dtype("int32", np.int32, INTEGER, 4)
 int64 = dtype("int64", np.int64, INTEGER, 8)
+uint16 = dtype("uint16", np.uint16, INTEGER, 2)
+uint32 = dtype("uint32", np.uint32, INTEGER, 4)
+uint64 = dtype("uint64", np.uint64, INTEGER, 8)
 float16 = dtype("float16", np.float16, FLOATING, 2)
 bfloat16 = dtype("bfloat16", np.float32, FLOATING, 2)
 float32 = dtype("float32", np.float32, FLOATING, 4)
 float64 = dtype("float64", np.float64, FLOATING, 8)
+complex64 = dtype("complex64", np.complex64, COMPLEX, 8)
+complex128 = dtype("complex128", np.complex128, COMPLEX, 16)
 
+# The types that networks are made of: the native engine computes them.
 ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
+# The types that only NumPy computes.
+RARE = (uint16, uint32, uint64, complex64, complex128)
 half, float_, double, short, int_, long = float16, float32, float64, int16, int32, int64
+cfloat, cdouble = complex64, complex128
 
-_names = {d.name: d for d in ALL}
-_arrays: dict[np.dtype, dtype] = {d.array: d for d in ALL if d is not bfloat16}
+_real = {complex64: float32, complex128: float64}
+_names = {d.name: d for d in (*ALL, *RARE)}
+_arrays: dict[np.dtype, dtype] = {d.array: d for d in (*ALL, *RARE) if d is not bfloat16}
 _arrays[np.dtype(np.float32)] = float32
-# NumPy types that PyTorch has no everyday arithmetic for.
-_no_counterpart = "uint16, uint32, uint64, complex, object and text"
 
 
 def by_name(name: str) -> dtype:
@@ -94,7 +114,7 @@ def from_numpy(array: np.dtype) -> dtype:
     if found is None:
         raise ArgumentTypeError(
             f"cannot make a tensor of NumPy type {array}",
-            why=f"lampion has no {_no_counterpart} elements",
+            why="tensors hold numbers and truth values of the sizes that PyTorch has",
             fix="array.astype(numpy.float32), or another supported type, first",
         )
     return found
@@ -129,7 +149,7 @@ def set_default_dtype(d: dtype) -> None:
 
 
 # Python's own types stand for the widest of their category, as in `x.to(float)`.
-_python = {bool: bool_, int: int64, float: float64}
+_python = {bool: bool_, int: int64, float: float64, complex: complex128}
 
 
 def chosen(asked: dtype | type | None) -> dtype | None:
@@ -151,15 +171,18 @@ def chosen(asked: dtype | type | None) -> dtype | None:
     return found
 
 
-def of_number(number: bool | int | float) -> dtype:
+def of_number(number: bool | int | float | complex) -> dtype:
     """Return the type a Python number has by itself."""
     if isinstance(number, bool):
         return bool_
+    if isinstance(number, complex):
+        return _default.to_complex()
     return int64 if isinstance(number, int) else _default
 
 
 _rank = {d: i for i, d in enumerate((bool_, uint8, int8, int16, int32, int64))}
 _float_rank = {float16: 0, bfloat16: 0, float32: 1, float64: 2}
+_signed = {2: int16, 4: int32, 8: int64}  # by size in bytes
 
 
 def promote_types(a: dtype, b: dtype) -> dtype:
@@ -171,6 +194,10 @@ def promote_types(a: dtype, b: dtype) -> dtype:
     """
     if a is b:
         return a
+    if a.is_complex or b.is_complex:
+        wide = (a if a.is_floating_point else a.to_real()), (b if b.is_floating_point
+                                                             else b.to_real())
+        return complex128 if float64 in wide else complex64
     if a.category != b.category:
         return a if a.category > b.category else b
     if a.category == FLOATING:
@@ -179,7 +206,25 @@ def promote_types(a: dtype, b: dtype) -> dtype:
         return a if _float_rank[a] > _float_rank[b] else b
     if {a, b} == {uint8, int8}:
         return int16
-    return a if _rank[a] > _rank[b] else b
+    if a in _rank and b in _rank:
+        return a if _rank[a] > _rank[b] else b
+    return _promote_unsigned(a, b)
+
+
+def _promote_unsigned(a: dtype, b: dtype) -> dtype:
+    """Promote integers of which one is uint16, uint32 or uint64."""
+    if BOOL in (a.category, b.category):
+        return a if b.category == BOOL else b
+    if a.is_signed == b.is_signed:
+        return a if a.itemsize > b.itemsize else b
+    signed, unsigned = (a, b) if a.is_signed else (b, a)
+    size = max(signed.itemsize, 2 * unsigned.itemsize)
+    if size > 8:
+        raise DTypeError(
+            f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote "
+            f"{a.name} and {b.name}", why="no type holds the numbers of both",
+            fix="x.to(torch.int64) or x.double() first")
+    return _signed[size]
 
 
 def combine(higher: dtype | None, lower: dtype | None) -> dtype | None:
@@ -188,6 +233,8 @@ def combine(higher: dtype | None, lower: dtype | None) -> dtype | None:
         return lower
     if lower is None or higher.category >= lower.category:
         return higher
+    if lower.is_complex and higher.is_floating_point:
+        return higher.to_complex()  # the group without priority does not decide the precision
     return promote_types(higher, lower)
 
 
@@ -229,7 +276,7 @@ class finfo:  # noqa: N801 - PyTorch's name
     """
 
     def __init__(self, d: dtype | None = None):
-        d = d or _default
+        d = (d or _default).to_real()
         if not d.is_floating_point:
             raise ArgumentTypeError(
                 f"finfo: got {d!r}", why="it is not a floating type", fix=f"torch.iinfo({d!r})"

@@ -1,10 +1,33 @@
-"""What of `torch.fft` works on real tensors: shifts of frequencies.
-
-The transforms themselves give complex tensors, which do not exist here.
-"""
+"""`torch.fft`: discrete Fourier transforms, and the frequencies that belong to them."""
 
 from __future__ import annotations
 
 from .functions.assembling import fftshift, ifftshift
+from .functions.fourier import (
+    fft,
+    fft2,
+    fftfreq,
+    fftn,
+    hfft,
+    hfft2,
+    hfftn,
+    ifft,
+    ifft2,
+    ifftn,
+    ihfft,
+    ihfft2,
+    ihfftn,
+    irfft,
+    irfft2,
+    irfftn,
+    rfft,
+    rfft2,
+    rfftfreq,
+    rfftn,
+)
 
-__all__ = ["fftshift", "ifftshift"]
+__all__ = [
+    "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "hfft2", "hfftn", "ifft", "ifft2",
+    "ifftn", "ifftshift", "ihfft", "ihfft2", "ihfftn", "irfft", "irfft2", "irfftn", "rfft",
+    "rfft2", "rfftfreq", "rfftn",
+]

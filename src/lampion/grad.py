@@ -9,9 +9,10 @@ it can be differentiated, printed, fused and run like any other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from .errors import GradientError, InplaceError
-from .ir import Cotangents, NoGradient, Value, mode, origin
+from .ir import Cotangents, NoGradient, Op, Value, mode, origin, registry
 from .ops.pull_back import add_slices, is_slice
 
 # Computed values that a backward pass has let go of. Once its gradients are computed too, their
@@ -124,12 +125,15 @@ def spread(value: Value, g: Value, path: set[int] | None = None):
         raise GradientError(f"{value.label or value.op.name} has no gradient",
                             why=value.op.grad.reason, fix="x.detach() before this operation")
     start = Value(None, (), {}, (), value.dtype).order
+    rule = value.op.grad
+    if value.dtype.is_complex or (value.inputs and value.inputs[0].dtype.is_complex):
+        rule = complex_rule(value.op)
     if mode.tracing is None:
-        parts = value.op.grad(g, value, *value.inputs, **value.settings)
+        parts = rule(g, value, *value.inputs, **value.settings)
     else:
         before, mode.spreading = mode.spreading, value
         try:
-            parts = value.op.grad(g, value, *value.inputs, **value.settings)
+            parts = rule(g, value, *value.inputs, **value.settings)
         finally:
             mode.spreading = before
     shares = [
@@ -139,6 +143,38 @@ def spread(value: Value, g: Value, path: set[int] | None = None):
     ]
     _check_used(value, g, [part for _, part in shares], start)
     return shares
+
+
+def complex_rule(op: Op) -> Callable:
+    """Return the gradient rule of an op on complex numbers.
+
+    The gradient of a real loss L at z = x + iy is dL/dx + i dL/dy (Wirtinger's derivative by the
+    conjugate, twice), so that `z - rate * gradient` descends. For a holomorphic f with derivative
+    d it is `g * conj(d)`, where the rule for real numbers says `g * d`: the same rule between two
+    conjugations. What arrives at a real input is the real part.
+    """
+    given: Callable = op.grad  # type: ignore[assignment]
+
+    def rule(g: Value, y: Value, *inputs: Value, **settings: Any) -> tuple:
+        if op.complex == "values":
+            raise GradientError(f"{op.name} has no gradient for complex numbers",
+                                why="its rule is written for real ones",
+                                fix="x.detach() before this operation")
+        if op.complex == "own":
+            parts = given(g, y, *inputs, **settings)
+        else:
+            parts = tuple(None if part is None else conjugated(part) for part in
+                          given(conjugated(g), y, *inputs, **settings))
+        return tuple(
+            registry["real"](part) if part is not None and part.dtype.is_complex
+            and not v.dtype.is_complex else part for part, v in zip(parts, inputs, strict=True))
+
+    return rule
+
+
+def conjugated(value: Value) -> Value:
+    """Return the complex conjugate; real values pass."""
+    return registry["conj"](value) if value.dtype.is_complex else value
 
 
 def _used(value: Value, g: Value, parts: list[Value], start: int) -> tuple[list[int], bool]:
@@ -208,7 +244,7 @@ def saved(value: Value) -> list[Value]:
     mask = tuple(v.tracked for v in value.inputs)
     # What a rule reads depends on settings only where they hold a body.
     body = tuple(value.settings.values()) if "body" in value.settings else None
-    key = (op, mask, body)
+    key = (op, mask, body, value.dtype.is_complex)
     if key not in _saved_cache:
         _saved_cache[key] = _trial(value, mask)
     inputs, result = _saved_cache[key]

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import dtypes
-from .errors import LampionError
+from .errors import DTypeOperationError, LampionError
 
 
 class VerifyError(LampionError):
@@ -72,7 +72,7 @@ class NoGradient(NamedTuple):
 def zero(g, y, *inputs, **settings):
     """Gradient rule of an op that is flat almost everywhere: what flows back is zero."""
     return tuple(
-        full(v.shape, 0, v.dtype) if v.tracked and v.dtype.is_floating_point else None
+        full(v.shape, 0, v.dtype) if v.tracked and v.dtype.is_inexact else None
         for v in inputs)
 
 
@@ -105,10 +105,15 @@ class Op:
         lower: what only a compiling backend needs: `emit`, `index`, `start`, `combine`, `kernel`.
         domain: for each input, the range (low, high) in which test samples are drawn.
         samples: settings and input shapes for generated tests.
+
+    Attributes:
+        complex: how it takes complex numbers (see `ops/complex_numbers.py`): "no"; "holomorphic",
+            its derivative is a complex number, so its gradient rule holds as it stands; "own",
+            its rule is written for complex numbers; "values", it has no rule for them.
     """
 
     __slots__ = (
-        "name", "kind", "doc", "meaning", "result", "grad", "lower", "domain", "samples",
+        "name", "kind", "doc", "meaning", "result", "grad", "lower", "domain", "samples", "complex",
     )
 
     def __init__(
@@ -119,6 +124,7 @@ class Op:
         self.name, self.kind, self.doc = name, kind, doc
         self.meaning, self.result, self.grad = meaning, result, grad
         self.lower, self.domain, self.samples = lower or {}, domain, samples
+        self.complex = "no"
 
     def __call__(self, *inputs: Value, **settings) -> Value:
         return apply(self, inputs, settings)
@@ -238,16 +244,19 @@ class Lifted(float):
         return made
 
 
-def number(value: bool | int | float, dtype: dtypes.dtype) -> Value:
+def number(value: bool | int | float | complex, dtype: dtypes.dtype) -> Value:
     """Return a 0-d value that holds a Python number: an input of programs, never baked in."""
-    array = np.asarray(value).astype(dtype.array)
+    array = np.asarray(value)
+    if array.dtype.kind == "c" and not dtype.is_complex:
+        array = array.real
+    array = array.astype(dtype.array)
     made = Value(None, (), {}, (), dtype, dtypes.round_to(dtype, array))
     if type(value) is Lifted and mode.noting is not None:
         mode.noting.numbers.append((made, value.place))
     return made
 
 
-def full(shape: tuple[int, ...], value: bool | int | float, dtype: dtypes.dtype) -> Value:
+def full(shape: tuple[int, ...], value: bool | int | float | complex, dtype: dtypes.dtype) -> Value:
     """Return a value of that shape filled with a number."""
     return expand(number(value, dtype), shape)
 
@@ -262,7 +271,7 @@ def expand(value: Value, shape: tuple[int, ...]) -> Value:
     return value if value.shape == shape else registry["expand"](value, shape=shape)
 
 
-def same(like: Value, other: Value | bool | int | float) -> Value:
+def same(like: Value, other: Value | bool | int | float | complex) -> Value:
     """Return `other` as a value of `like`'s type; values pass through."""
     return other if isinstance(other, Value) else full(like.shape, other, like.dtype)
 
@@ -271,12 +280,17 @@ def apply(op: Op, inputs: tuple[Value, ...], settings: dict[str, Any]) -> Value:
     """Make the value of `op` applied to `inputs`; nothing is computed."""
     shape, dtype = op.result(*inputs, **settings)
     made = Value(op, inputs, settings, shape, dtype)
-    differentiable = dtype.is_floating_point and mode.grad
+    differentiable = dtype.is_inexact and mode.grad
     for value in inputs:
         if value.tracked and differentiable:
             made.tracked = True
         if value.volatile:
             made.volatile = True
+        if value.dtype.is_complex and op.complex == "no":
+            raise DTypeOperationError(
+                f'"{op.name}" not implemented for {value.dtype.name}: '
+                f"{op.doc[0].lower()}{op.doc[1:]}", why="it is defined for real numbers",
+                fix="x.real, x.imag or x.abs() first")
     if mode.tracing is not None:
         mode.tracing(made)
     return made

@@ -205,6 +205,13 @@ class NumberFormat:
         self.spec = ""
         self.point = ""
         numbers = array.reshape(-1)
+        self.width: int = 1
+        self.imaginary: NumberFormat | None = None
+        if array.dtype.kind == "c":
+            parts = array.real, array.imag
+            self.real, self.imaginary = (NumberFormat(np.ascontiguousarray(p)) for p in parts)
+            self.width = self.real.width + self.imaginary.width + 1
+            return
         if array.dtype.kind == "f":
             # Zeros and non-finite values fit any format, so they have no say in the choice.
             numbers = numbers[np.isfinite(numbers) & (numbers != 0)]
@@ -216,9 +223,12 @@ class NumberFormat:
         text = format(value, self.spec) if self.spec else str(value)
         return text + self.point if math.isfinite(value) else text
 
-    def __call__(self, value: float) -> str:
+    def __call__(self, value: Any) -> str:
         """Return the number, padded to the common width."""
-        return self.text(value).rjust(self.width)
+        if self.imaginary is None:
+            return self.text(value).rjust(self.width)
+        part = self.imaginary(value.imag).lstrip()
+        return self.real(value.real) + (part if part[0] in "+-" else f"+{part}") + "j"
 
 
 def _float_format(numbers: np.ndarray) -> tuple[str, str]:

@@ -73,7 +73,8 @@ class Structure:
     __slots__ = ("native", "program")
 
     def __init__(self, graph: Graph):
-        self.native = engine == "native" or (engine == "auto" and worth_compiling(graph))
+        self.native = known(graph) and (
+            engine == "native" or (engine == "auto" and worth_compiling(graph)))
         self.program: Program | None = None
 
 
@@ -189,6 +190,11 @@ def frozen(setting: Any) -> Any:
     if isinstance(setting, dtypes.dtype):
         return setting.name
     return setting.structure
+
+
+def known(graph: Graph) -> bool:
+    """Return whether the native engine knows all types of a graph."""
+    return not any(v.dtype in dtypes.RARE for part in (graph.inputs, graph.values) for v in part)
 
 
 def worth_compiling(graph: Graph) -> bool:

@@ -33,6 +33,7 @@ from .errors import (
 from .functions import (
     activation,
     assembling,
+    complex_numbers,
     copies,
     creation,
     decomposition,
@@ -222,8 +223,8 @@ class Tensor(TensorBase):
         return self._dtype.is_floating_point
 
     def is_complex(self) -> bool:
-        """Never: there are no complex tensors."""
-        return False
+        """Whether the elements are complex numbers."""
+        return self._dtype.is_complex
 
     def is_signed(self) -> bool:
         """Whether the type has negative numbers."""
@@ -256,13 +257,11 @@ class Tensor(TensorBase):
 
     T = property(shapes.numpy_t, doc="All axes in reverse order.")
     mT = property(shapes.matrix_t, doc="The last two axes exchanged.")
-    H = property(shapes.matrix_t, doc="The last two axes exchanged (elements are real).")
+    H = property(lambda self: complex_numbers.conj(shapes.matrix_t(self)),
+                 doc="The last two axes exchanged, complex numbers conjugated.")
     mH = H
-
-    @property
-    def real(self) -> Tensor:
-        """The tensor itself: elements are real."""
-        return self
+    real = property(complex_numbers.real, doc="The real part, as a copy; a real tensor itself.")
+    imag = property(complex_numbers.imag, doc="The imaginary part, as a copy.")
 
     # --- gradients -----------------------------------------------------------------------
 
@@ -293,7 +292,7 @@ class Tensor(TensorBase):
             self._storage = base.detached(self._storage)
             self._cached = None
             return self
-        if not self._dtype.is_floating_point:
+        if not self._dtype.is_inexact:
             raise DTypeError(
                 "only Tensors of floating point and complex dtype can require gradients, got "
                 f"{self._dtype.name}", why="whole numbers do not change continuously",
@@ -443,7 +442,7 @@ class Tensor(TensorBase):
         self._storage = base.detached(other._storage, own_version=True)
         self._steps, self._shape, self._strides = other._steps, other._shape, other._strides
         self._offset, self._cached = other._offset, None
-        if marker is not None and self._dtype.is_floating_point:
+        if marker is not None and self._dtype.is_inexact:
             fresh = Value(None, (), {}, self._shape, self._dtype, tracked=True)
             fresh.leaf, fresh.hooks = weakref.ref(self), marker.hooks
             self._become_leaf(fresh)
@@ -636,7 +635,7 @@ class Tensor(TensorBase):
         return complex(self._number("complex"))
 
     def __index__(self) -> int:
-        if self._dtype.is_floating_point or math.prod(self._shape) != 1:
+        if self._dtype.is_inexact or math.prod(self._shape) != 1:
             raise ArgumentTypeError("only integer tensors of a single element can be converted to "
                                     "an index", fix="int(x)")
         return int(self.item())
@@ -674,7 +673,8 @@ class Tensor(TensorBase):
         prefix = "tensor(" if type(self) in (Tensor, *printed_as_tensor) else (
             f"{type(self).__name__}(")
         return printing.format_tensor(
-            array, self._dtype.name, default_dtype=self._dtype is dtypes.get_default_dtype(),
+            array, self._dtype.name, default_dtype=self._dtype in (
+                (default := dtypes.get_default_dtype()), default.to_complex()),
             suffixes=facts, prefix=prefix)
 
     def __format__(self, spec: str) -> str:
@@ -719,6 +719,14 @@ class Tensor(TensorBase):
     def double(self, memory_format: Any = None) -> Any:
         """The tensor as float64."""
         return self.to(dtypes.float64)
+
+    def cfloat(self, memory_format: Any = None) -> Any:
+        """The tensor as complex64."""
+        return self.to(dtypes.complex64)
+
+    def cdouble(self, memory_format: Any = None) -> Any:
+        """The tensor as complex128."""
+        return self.to(dtypes.complex128)
 
     def half(self, memory_format: Any = None) -> Any:
         """The tensor as float16."""
@@ -1120,7 +1128,7 @@ class Tensor(TensorBase):
     sigmoid_ = e.sigmoid_
     sign = e.sign
     sign_ = e.sign_
-    sgn = e.sgn
+    sgn = complex_numbers.sgn
     sgn_ = e.sgn_
     fmax = e.fmax
     fmin = e.fmin
@@ -1350,23 +1358,24 @@ class Tensor(TensorBase):
     diagonal_scatter = copies.diagonal_scatter
     select_scatter = copies.select_scatter
     slice_scatter = copies.slice_scatter
-    angle = number_parts.angle
-    conj = number_parts.conj
-    conj_physical = number_parts.conj_physical
+    angle = complex_numbers.angle
+    conj = complex_numbers.conj
+    conj_physical = complex_numbers.conj_physical
     copysign = number_parts.copysign
     deg2rad = number_parts.deg2rad
     float_power = number_parts.float_power
     frexp = number_parts.frexp
     gcd = number_parts.gcd
     heaviside = number_parts.heaviside
-    isreal = number_parts.isreal
+    isreal = complex_numbers.isreal
     lcm = number_parts.lcm
     ldexp = number_parts.ldexp
     logaddexp2 = number_parts.logaddexp2
     nextafter = number_parts.nextafter
     rad2deg = number_parts.rad2deg
-    resolve_conj = number_parts.resolve_conj
-    resolve_neg = number_parts.resolve_neg
+    resolve_conj = complex_numbers.resolve_conj
+    resolve_neg = complex_numbers.resolve_neg
+    is_conj = complex_numbers.is_conj
     signbit = number_parts.signbit
     digamma = special_functions.digamma
     i0 = special_functions.i0
@@ -1440,7 +1449,9 @@ _TYPE_NAMES = {
     dtypes.float32: "FloatTensor", dtypes.float64: "DoubleTensor", dtypes.float16: "HalfTensor",
     dtypes.bfloat16: "BFloat16Tensor", dtypes.int64: "LongTensor", dtypes.int32: "IntTensor",
     dtypes.int16: "ShortTensor", dtypes.int8: "CharTensor", dtypes.uint8: "ByteTensor",
-    dtypes.bool_: "BoolTensor",
+    dtypes.bool_: "BoolTensor", dtypes.uint16: "UInt16Tensor", dtypes.uint32: "UInt32Tensor",
+    dtypes.uint64: "UInt64Tensor", dtypes.complex64: "ComplexFloatTensor",
+    dtypes.complex128: "ComplexDoubleTensor",
 }
 
 
@@ -1449,7 +1460,7 @@ def _operator(function: Callable, a: Any, b: Any) -> Any:
     if isinstance(b, TensorBase) and isinstance(a, TensorBase) or type(b) in (float, int):
         return function(a, b)
     for x in (a, b):
-        if not isinstance(x, (TensorBase, bool, int, float, np.number, np.bool_)):
+        if not isinstance(x, (TensorBase, bool, int, float, complex, np.number, np.bool_)):
             if isinstance(x, np.ndarray):
                 x = creation.tensor(x)
             else:

@@ -40,6 +40,8 @@ NO_BOOLEAN = {"gcd", "neg", "sub", "shift_left", "shift_right", "floor_divide", 
 # These read one triangle and mean a symmetric matrix; tests/functions/test_decomposition.py holds
 # their gradients against central differences along symmetric changes.
 ONE_TRIANGLE = {"cholesky", "eigh"}
+# Of complex numbers: tests/ops/test_complex_numbers.py holds them against slow truths.
+OF_COMPLEX = {"complex", "real", "imag", "conj", "magnitude", "fourier"}
 # These have a derivative by their last argument only, as in PyTorch.
 ONE_ARGUMENT = {"igamma", "igammac", "zeta"}
 
@@ -57,6 +59,9 @@ def cases(op):
     """Input shapes and settings on which an op is tried."""
     if op.name == "cast":
         return [(((2, 3),), {"dtype": d}) for d in dtypes.ALL]
+    if op.name == "fourier":
+        return [(((2, 3),), {"axis": 1, "inverse": False}),
+                (((0, 2),), {"axis": 0, "inverse": True})]
     if op.samples:
         return list(op.samples)
     return [((shape,) * arity(op), {}) for shape in ((2, 3), (), (1,), (0, 3), (4, 1, 2))]
@@ -68,6 +73,10 @@ def claimed(op):
         return (dtypes.float64,)
     if op.name == "random_below":
         return (dtypes.float32,)
+    if op.name == "complex":
+        return (dtypes.float32, dtypes.float64)
+    if op.name in OF_COMPLEX:
+        return (dtypes.complex64, dtypes.complex128)
     if op.name in ("random_bits", "random_uniform"):
         return (dtypes.int64,)
     if op.lower.get("floating") or op.name == "norm2":
@@ -136,7 +145,7 @@ def test_the_type_rule_agrees_with_the_meaning(op):
 
 def differentiable(op):
     return op.grad is not zero and not isinstance(op.grad, NoGradient) and op.name not in (
-        "floor_divide", "trunc_divide", *ONE_TRIANGLE, *ONE_ARGUMENT)
+        "floor_divide", "trunc_divide", *ONE_TRIANGLE, *ONE_ARGUMENT, *OF_COMPLEX)
 
 
 DIFFERENTIABLE = [op for op in ALL_OPS if differentiable(op)]

@@ -86,8 +86,6 @@ def _leaf_kind(data: Any) -> dtypes.dtype | None:
     if isinstance(data, str):
         raise ArgumentTypeError(f"new(): invalid data type 'str': {data!r}",
                                 fix="numbers; text needs a tokenizer first")
-    if isinstance(data, complex):
-        raise ArgumentTypeError(f"tensor: complex numbers are not supported: {data!r}")
     if hasattr(data, "__float__"):
         return dtypes.get_default_dtype()
     raise DTypeError(f"tensor: could not infer dtype of {type(data).__name__}",
@@ -117,7 +115,9 @@ def to_array(data: Any, dtype: DType | None) -> tuple[np.ndarray, DType]:
         _check_regular(data)
         _leaf_kind(data)  # refuses what is no number, such as None
         try:
-            array = array.astype(np.float64 if kind.is_floating_point else np.int64)
+            array = array.astype(
+                np.float64 if kind.is_floating_point else
+                np.uint64 if kind is dtypes.uint64 else np.int64)
         except OverflowError:
             raise StateError("Overflow when unpacking long long: a number is outside int64",
                              fix="dtype=torch.float64") from None
@@ -131,6 +131,9 @@ def to_array(data: Any, dtype: DType | None) -> tuple[np.ndarray, DType]:
 
 
 def _check_integer_range(array: np.ndarray, kind: DType) -> None:
+    if array.dtype.kind == "c" and not kind.is_complex and (array.imag != 0).any():
+        raise StateError(f"value cannot be converted to type {kind.name} without overflow: "
+                         f"{array[array.imag != 0].flat[0]}", fix="dtype=torch.complex64")
     if kind.category != dtypes.INTEGER or array.dtype.kind not in "iuf" or not array.size:
         return
     if array.dtype.kind == "f" and not np.isfinite(array).all():

@@ -14,6 +14,7 @@ from ..errors import DTypeError, ShapeError, StateError, shape_text
 from . import elementwise as e
 from . import indexing, reduction
 from . import shape as s
+from .complex_numbers import conj, real
 from .creation import tril, triu
 
 d = ops.decomposition
@@ -37,7 +38,7 @@ def check_matrix(name: str, x: Any, square: bool = False, argument: str = "A") -
     if square and x._shape[-1] != x._shape[-2]:
         raise ShapeError(f"{name}: {argument} must be batches of square matrices, but they are "
                          f"{x._shape[-2]} by {x._shape[-1]} matrices")
-    if not x._dtype.is_floating_point:
+    if not x._dtype.is_inexact:
         raise DTypeError(f"{name}: Expected a floating point or complex tensor as input. Got "
                          f"{x._dtype.name}", fix="x.float()")
     if x._dtype in (dtypes.float16, dtypes.bfloat16):
@@ -164,7 +165,8 @@ def eigh(A: TensorBase, UPLO: str = "L") -> Any:
     check_matrix("linalg.eigh", A, True)
     packed = base.call(d.eigh, (A,), {"upper": upper}, label="linalg_eigh")
     n = A._shape[-1]
-    return EighResult(*_parts(packed, (n,), (n, n)))
+    values, vectors = _parts(packed, (n,), (n, n))
+    return EighResult(real(values), vectors)
 
 
 def eigvalsh(A: TensorBase, UPLO: str = "L") -> Any:
@@ -172,7 +174,7 @@ def eigvalsh(A: TensorBase, UPLO: str = "L") -> Any:
     upper = _triangle_name("linalg.eigvalsh", UPLO)
     check_matrix("linalg.eigvalsh", A, True)
     packed = base.call(d.eigh, (A,), {"upper": upper}, label="linalg_eigh")
-    return _parts(packed, (A._shape[-1],))[0]
+    return real(_parts(packed, (A._shape[-1],))[0])
 
 
 def svd(A: TensorBase, full_matrices: bool = True, *, driver: str | None = None) -> Any:
@@ -193,7 +195,8 @@ def svd(A: TensorBase, full_matrices: bool = True, *, driver: str | None = None)
     check_matrix("linalg.svd", A)
     _no_driver("linalg.svd", driver)
     packed = base.call(d.svd, (A,), {"complete": bool(full_matrices)}, label="linalg_svd")
-    return SVDResult(*_parts(packed, *d.svd_shapes(A._value, bool(full_matrices))))
+    u, values, v = _parts(packed, *d.svd_shapes(A._value, bool(full_matrices)))
+    return SVDResult(u, real(values), v)
 
 
 def _no_driver(name: str, driver: Any) -> None:
@@ -211,7 +214,7 @@ def svd_old(input: TensorBase, some: bool = True, compute_uv: bool = True) -> An
         return OldSVDResult(base.wrap(ir.full((*lead, m, m), 0, input._dtype)), svdvals(input),
                             base.wrap(ir.full((*lead, n, n), 0, input._dtype)))
     u, values, v = svd(input, not some)
-    return OldSVDResult(u, values, s.matrix_t(v))
+    return OldSVDResult(u, values, conj(s.matrix_t(v)))
 
 
 def svdvals(A: TensorBase, *, driver: str | None = None) -> Any:
@@ -221,7 +224,7 @@ def svdvals(A: TensorBase, *, driver: str | None = None) -> Any:
     """
     check_matrix("linalg.svdvals", A)
     _no_driver("linalg.svdvals", driver)
-    return base.call(d.singular_values, (A,), {}, label="linalg_svd")
+    return real(base.call(d.singular_values, (A,), {}, label="linalg_svd"))
 
 
 # --- LU ------------------------------------------------------------------------------------------

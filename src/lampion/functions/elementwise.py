@@ -139,16 +139,30 @@ atanh, atanh_ = _unary("atanh", e.atanh, True), _unary_("atanh_", e.atanh, True)
 sigmoid, sigmoid_ = _unary("sigmoid", e.sigmoid, True), _unary_("sigmoid_", e.sigmoid, True)
 erf, erf_ = _unary("erf", e.erf, True), _unary_("erf_", e.erf, True)
 erfinv, erfinv_ = _unary("erfinv", e.erfinv, True), _unary_("erfinv_", e.erfinv, True)
-abs, abs_ = _unary("abs", e.abs, False, True), _unary_("abs_", e.abs, False, True)
+_abs, abs_ = _unary("abs", e.abs, False, True), _unary_("abs_", e.abs, False, True)
 neg, neg_ = _unary("neg", e.neg, False, True), _unary_("neg_", e.neg, False, True)
 sign, sign_ = _unary("sign", e.sign), _unary_("sign_", e.sign)
 relu, relu_ = _unary("relu", e.relu, False, True), _unary_("relu_", e.relu, False, True)
 floor, floor_ = _unary("floor", e.floor, False, True), _unary_("floor_", e.floor, False, True)
 ceil, ceil_ = _unary("ceil", e.ceil, False, True), _unary_("ceil_", e.ceil, False, True)
 trunc, trunc_ = _unary("trunc", e.trunc, False, True), _unary_("trunc_", e.trunc, False, True)
-absolute, negative, fix = abs, neg, trunc
-sgn, sgn_ = sign, sign_  # they differ for complex numbers only
+negative, fix = neg, trunc
+sgn_ = sign_
 arcsin, arccos, arctan, arcsinh, arccosh, arctanh = asin, acos, atan, asinh, acosh, atanh
+
+
+def abs(input: TensorBase, *, out: TensorBase | None = None) -> Any:
+    """The distance from zero; of complex numbers a real one.
+
+    Shape: (*) -> (*), any shape.
+    """
+    if not base.require_tensor(input, "abs")._dtype.is_complex:
+        return _abs(input, out=out)
+    size = call(ops.complex_numbers.magnitude, (input,), {}, label="abs")
+    return size if out is None else write_out(out, size)
+
+
+absolute = abs
 
 
 def reciprocal(input: TensorBase, *, out: TensorBase | None = None) -> Any:

@@ -1,7 +1,4 @@
-"""Elementwise functions of how numbers are made: signs, exponents, divisors, degrees.
-
-Complex numbers do not exist here, so what takes a number's conjugate gives the number itself.
-"""
+"""Elementwise functions of how numbers are made: signs, exponents, divisors, degrees."""
 
 from __future__ import annotations
 
@@ -153,27 +150,6 @@ def logaddexp2(input: TensorBase, other: TensorBase) -> Any:
                                       fix="x.float()")
     scale = math.log(2)
     return e.div(e.logaddexp(e.mul(input, scale), e.mul(other, scale)), scale)
-
-
-def angle(input: TensorBase) -> Any:
-    """The angle of a real number in the complex plane: 0, pi for negative ones, NaN for NaN."""
-    x = input if input._dtype.is_floating_point else input.to(dtypes.get_default_dtype())
-    made = e.where(e.lt(x, 0), math.pi, e.where(e.isnan(x), x, e.mul(x.detach(), 0)))
-    made = e.where(e.isinf(x), e.where(e.lt(x, 0), math.pi, 0.0).to(x._dtype), made)
-    return base.call(ops.elementwise.overwrite, (x, made._value), {}, label="angle")
-
-
-def isreal(input: TensorBase) -> Any:
-    """True everywhere: there are no complex numbers."""
-    return base.wrap(ir.full(tuple(input._shape), True, dtypes.bool_))
-
-
-def conj(input: TensorBase) -> Any:
-    """The tensor itself: elements are real."""
-    return base.require_tensor(input, "conj")
-
-
-conj_physical = resolve_conj = resolve_neg = conj
 
 
 def fill(input: TensorBase, value: Any) -> Any:

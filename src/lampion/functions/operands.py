@@ -81,13 +81,23 @@ def convert(operand: Operand, dtype: dtypes.dtype, shape: tuple[int, ...]) -> Va
             value = registry["cast"](value, dtype=dtype)
     else:
         # Arithmetic wraps around: int8 + 300 is int8 + 44.
-        wide = dtypes.int64 if dtype.category == dtypes.INTEGER else dtype
+        wide = dtypes.int64 if dtype.category == dtypes.INTEGER and (
+            dtype is not dtypes.uint64) else dtype
         value = ir.number(_held(operand, wide), dtype)
     return ir.expand(value, shape)
 
 
-def _held(number: bool | int | float, dtype: dtypes.dtype) -> bool | int | float:
+def _held(number: bool | int | float | complex,
+          dtype: dtypes.dtype) -> bool | int | float | complex:
     """Return the number if the type can hold it; raise otherwise."""
+    if isinstance(number, complex):
+        if dtype.is_complex:
+            return number
+        if number.imag:
+            raise StateError(
+                f"value cannot be converted to type {dtype.name} without overflow: {number}",
+                why=f"{dtype.name} has no imaginary part", fix="x.to(torch.complex64) first")
+        number = number.real
     if dtype.category != dtypes.INTEGER or isinstance(number, bool):
         return number
     limits = dtypes.iinfo(dtype)
@@ -100,7 +110,7 @@ def _held(number: bool | int | float, dtype: dtypes.dtype) -> bool | int | float
         why=f"{dtype.name} holds {limits.min} to {limits.max}", fix="x.long() or x.float() first")
 
 
-def number_value(number: bool | int | float, dtype: dtypes.dtype) -> Value:
+def number_value(number: bool | int | float | complex, dtype: dtypes.dtype) -> Value:
     """Return a Python number as a value; raises where the type cannot hold it."""
     return ir.number(_held(number, dtype), dtype)
 
@@ -131,7 +141,7 @@ def apply(
     operands = [as_operand(name, x) for x in operands]
     if dtype is None:
         dtype = result_type(*operands[conditions:])
-        if floating and not dtype.is_floating_point:
+        if floating and not dtype.is_inexact:
             dtype = dtypes.get_default_dtype()
     shape = broadcast_shape(
         name, [x._shape if isinstance(x, TensorBase) else () for x in operands])
@@ -152,7 +162,7 @@ def apply_(
     target._check_apart(operands[1:], name)
     if dtype is None:
         dtype = result_type(*operands)
-        if floating and not dtype.is_floating_point:
+        if floating and not dtype.is_inexact:
             dtype = dtypes.get_default_dtype()
     shape = broadcast_shape(
         name, [x._shape if isinstance(x, TensorBase) else () for x in operands])

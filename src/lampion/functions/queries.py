@@ -18,8 +18,8 @@ def is_floating_point(input: TensorBase) -> bool:
 
 
 def is_complex(input: TensorBase) -> bool:
-    """Never: there are no complex tensors."""
-    return False
+    """Whether the elements are complex numbers."""
+    return input._dtype.is_complex
 
 
 def is_nonzero(input: TensorBase) -> bool:

@@ -17,6 +17,7 @@ from ..errors import DTypeError, DTypeOperationError, IndexRangeError, StateErro
 from ..ir import Op, registry
 from ..replay.recorded import record_module
 from . import elementwise as e
+from .complex_numbers import imag, real
 from .operands import normalize_dim, normalize_dims, result_strides
 from .shape import stack
 
@@ -78,7 +79,7 @@ def _reduce(name: str, op: Op, x: TensorBase, dims: tuple[int, ...], keep: bool,
 def _sum_type(x: TensorBase, dtype: dtypes.dtype | None) -> dtypes.dtype:
     if dtype is not None:
         return dtype
-    return x._dtype if x._dtype.is_floating_point else dtypes.int64
+    return x._dtype if x._dtype.is_inexact else dtypes.int64
 
 
 def sum(input: TensorBase, dim: Any = None, keepdim: bool = False, *,
@@ -123,7 +124,7 @@ def mean(input: TensorBase, dim: Any = None, keepdim: bool = False, *,
     """
     base.require_tensor(input, "mean")
     target = dtypes.chosen(dtype) or input._dtype
-    if not target.is_floating_point:
+    if not target.is_inexact:
         raise DTypeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or "
             f"complex dtype. Got: {target.name}", why="an average is rarely a whole number",
@@ -309,16 +310,23 @@ def var(input: TensorBase, dim: Any = None, unbiased: bool = True, keepdim: bool
     """
     if isinstance(dim, bool):  # var(unbiased)
         dim, unbiased = None, dim
-    if not base.require_tensor(input, "var")._dtype.is_floating_point:
+    if not base.require_tensor(input, "var")._dtype.is_inexact:
         raise DTypeError("var and std only support floating point and complex dtypes",
                          fix="x.float().var()")
     dims, keep = _dims(dim, axis, keepdim, keepdims, _rank(input, "var"), "var")
     off = correction if correction is not None else (1 if unbiased else 0)
     centered = e.sub(input, mean(input, dims, True)) if dims else e.sub(input, input.detach())
-    squares = sum(e.mul(centered, centered), dims, keep)
+    squares = sum(_squared(centered), dims, keep)
     count = _count(input._shape, dims) if dims else 1
     # No degree of freedom: 0 / 0 is nan, and anything else inf.
     return _labelled(e.div(squares, builtins.max(count - off, 0)), "var")
+
+
+def _squared(x: Any) -> Any:
+    """|x|^2, without the root of a complex number's distance."""
+    if not x._dtype.is_complex:
+        return e.mul(x, x)
+    return e.add(e.mul(real(x), real(x)), e.mul(imag(x), imag(x)))
 
 
 def _labelled(x: Any, label: str) -> Any:

@@ -5,6 +5,7 @@
 
 from . import (
     bessel,
+    complex_numbers,
     contraction,
     control,
     convolution,
@@ -25,7 +26,7 @@ from . import (
 )
 
 __all__ = [
-    "bessel", "contraction", "control", "convolution", "decomposition", "elementwise",
-    "error_functions", "gamma", "indexing", "matrix", "movement", "number_parts", "polynomials",
-    "pooling", "random", "reduction", "scattering", "statistics",
+    "bessel", "complex_numbers", "contraction", "control", "convolution", "decomposition",
+    "elementwise", "error_functions", "gamma", "indexing", "matrix", "movement", "number_parts",
+    "polynomials", "pooling", "random", "reduction", "scattering", "statistics",
 ]

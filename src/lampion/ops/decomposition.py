@@ -57,7 +57,7 @@ def _refuse(what: str, why: str) -> StateError:
 
 def _cholesky_meaning(xp, x):
     lower = xp.tril(x)
-    symmetric = lower + xp.swapaxes(xp.tril(x, -1), -1, -2)
+    symmetric = lower + xp.conj(xp.swapaxes(xp.tril(x, -1), -1, -2))
     try:
         return xp.linalg.cholesky(symmetric) if x.size else x
     except xp.linalg.LinAlgError:
@@ -250,8 +250,8 @@ def _singular_values_grad(g, y, x):
 
 singular_values = opaque(
     "singular_values", "The singular values, falling.",
-    meaning=lambda xp, x: xp.linalg.svd(x, compute_uv=False) if x.size else xp.zeros(
-        x.shape[:-2] + (min(x.shape[-2:]),), x.dtype),
+    meaning=lambda xp, x: xp.linalg.svd(x, compute_uv=False).astype(x.dtype) if x.size else (
+        xp.zeros(x.shape[:-2] + (min(x.shape[-2:]),), x.dtype)),
     result=lambda x: Type(x.shape[:-2] + (min(x.shape[-2:]),), x.dtype),
     grad=_singular_values_grad, kernel="singular_values", floating=True,
     samples=((((3, 2),), {}), (((2, 2, 3),), {})))

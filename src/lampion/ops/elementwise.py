@@ -6,7 +6,7 @@ import math
 
 from ..dtypes import bool_
 from ..dtypes import dtype as DType
-from ..ir import Op, Type, Value, full, zero
+from ..ir import Op, Type, Value, full, registry, zero
 from . import special
 from .define import elementwise, register
 
@@ -19,7 +19,7 @@ def _zeros(like: Value) -> Value:
 
 cast = register(Op(
     "cast", "elementwise", "Convert to another element type; floating to integer truncates.",
-    meaning=lambda xp, x, dtype: xp.asarray(x).astype(dtype.array),
+    meaning=special.cast,
     result=lambda x, dtype: Type(x.shape, dtype),
     grad=lambda g, y, x, dtype: (cast(g, dtype=x.dtype),),
     lower={"emit": lambda b, x, dtype: b.cast(x, dtype)},
@@ -94,7 +94,8 @@ fmod = elementwise(
 def _pow_grad(g, y, a, b):
     # d a^b = b a^(b-1) da + a^b ln(a) db, with the limits PyTorch gives where those are 0 * inf.
     base = where(eq(b, _zeros(b)), _zeros(a), g * (b * pow(a, b - 1)))
-    flat = bit_and(eq(a, _zeros(a)), ge(b, _zeros(b)))
+    size = registry["real"](b) if b.dtype.is_complex else b
+    flat = bit_and(eq(a, _zeros(a)), ge(size, _zeros(size)))
     return base, where(flat, _zeros(a), g * (y * log(a)))
 
 
@@ -220,10 +221,17 @@ asinh = elementwise(
     meaning=lambda xp, x: xp.arcsinh(x),
     grad=lambda g, y, x: (g * rsqrt(x * x + 1),))
 
+
+def _acosh_grad(g, y, x):
+    if x.dtype.is_complex:  # one root for both would be the other one left of the origin
+        return (g * rsqrt(x - 1) * rsqrt(x + 1),)
+    return (g * rsqrt(x * x - 1),)
+
+
 acosh = elementwise(
     "acosh", "Inverse hyperbolic cosine.", floating=True,
     meaning=lambda xp, x: xp.arccosh(x), domain=((1.5, 4.0),),
-    grad=lambda g, y, x: (g * rsqrt(x * x - 1),))
+    grad=_acosh_grad)
 
 atanh = elementwise(
     "atanh", "Inverse hyperbolic tangent.", floating=True,

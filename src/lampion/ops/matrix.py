@@ -124,7 +124,9 @@ def _cofactor_meaning(xp, x):
     n = s.shape[-1]
     others = xp.where(xp.eye(n, dtype=bool), 1, s[..., None, :])
     sign = xp.linalg.det(xp.matmul(u, v))[..., None, None]
-    return (xp.round(sign) * xp.matmul(u * xp.prod(others, -1)[..., None, :], v)).astype(x.dtype)
+    sign = sign if x.dtype.kind == "c" else xp.round(sign)
+    u, v = xp.conj(u), xp.conj(v)
+    return (sign * xp.matmul(u * xp.prod(others, -1)[..., None, :], v)).astype(x.dtype)
 
 
 def _cofactor_grad(g, y, x):
@@ -215,8 +217,8 @@ def _pseudoinverse_meaning(xp, x, absolute, relative):
         relative = 0.0 if absolute else max(x.shape[-2:]) * xp.finfo(x.dtype).eps
     limit = xp.maximum(absolute or 0.0, relative * s[..., :1])
     inverted = xp.where(s > limit, 1 / xp.where(s > limit, s, 1), 0)
-    return xp.matmul(xp.swapaxes(v, -1, -2) * inverted[..., None, :],
-                     xp.swapaxes(u, -1, -2)).astype(x.dtype)
+    return xp.matmul(xp.conj(xp.swapaxes(v, -1, -2)) * inverted[..., None, :],
+                     xp.conj(xp.swapaxes(u, -1, -2))).astype(x.dtype)
 
 
 def _pseudoinverse_grad(g, y, x, absolute, relative):
@@ -243,7 +245,7 @@ def _exponential_meaning(xp, x):
     # Scaling and squaring of a Taylor polynomial: after halving often enough 18 terms are exact.
     if not x.size:
         return x
-    wide = x.astype(xp.float64)
+    wide = x.astype(xp.result_type(x.dtype, xp.float64))
     largest = float(xp.max(xp.sum(xp.abs(wide), axis=-1)))
     halvings = max(0, int(xp.ceil(xp.log2(largest))) + 1) if 0 < largest < xp.inf else 0
     scaled = wide / 2.0 ** halvings

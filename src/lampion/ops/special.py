@@ -63,6 +63,14 @@ def fmod(xp, a, b):
     return xp.fmod(a, b)
 
 
+def cast(xp, x, dtype):
+    """Another type; of complex numbers only the real part goes into a real type."""
+    x = xp.asarray(x)
+    if x.dtype.kind == "c" and not dtype.is_complex:
+        x = x != 0 if dtype.category == 0 else x.real
+    return x.astype(dtype.array)
+
+
 def power(xp, a, b):
     """Power; an integer to a negative power is 0, except for bases 1 and -1."""
     if not _is_integer(a):
@@ -83,6 +91,8 @@ def sign(xp, x):
 
 def sigmoid(xp, x):
     """The logistic function without overflow on either side."""
+    if x.dtype.kind == "c":
+        return (1 / (1 + xp.exp(-x))).astype(x.dtype)
     small = xp.exp(-xp.abs(x))
     return (xp.where(x >= 0, xp.ones((), x.dtype), small) / (1 + small)).astype(x.dtype)
 

@@ -70,6 +70,8 @@ class Description:
             return (float, x.hex())
         if kind is int or isinstance(x, _SELF):
             return (kind, x)
+        if kind is complex:
+            return (complex, x.real.hex(), x.imag.hex())
         if isinstance(x, (tuple, list)):
             return (kind, *map(self._part, x))
         if kind is slice:
