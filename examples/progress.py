@@ -7,13 +7,14 @@ import time
 class Progress:
     """One line that follows the training: epoch, step, loss, time left.
 
-    On a terminal the line is written over and over; elsewhere once for each epoch.
+    On a terminal the line is written over and over; it stays at the end of every epoch, or eight
+    times in all where there are no epochs (None), only steps.
     """
 
     def __init__(self, epochs, steps):
         self.epochs, self.steps = epochs, steps
         self.started = time.perf_counter()
-        self.smooth = {}
+        self.smooth, self.kept = {}, 0
         self.live = sys.stdout.isatty()
 
     def show(self, epoch, step, **values):
@@ -23,15 +24,19 @@ class Progress:
             self.smooth[name] = 0.7 * self.smooth.get(name, value) + 0.3 * value
         done = epoch * self.steps + step + 1
         passed = time.perf_counter() - self.started
-        left = passed / done * (self.epochs * self.steps - done)
+        left = passed / done * ((self.epochs or 1) * self.steps - done)
         last = step == self.steps - 1
+        if self.epochs is None:
+            last = last or (step + 1) * 8 // self.steps > self.kept
+            self.kept += last
         if self.live or last:
             shown = "  ".join(
                 f"{name} {value:6.2%}" if name == "accuracy" else f"{name} {value:.4f}"
                 for name, value in self.smooth.items()
             )
+            where = f"epoch {epoch + 1}/{self.epochs}  " if self.epochs else ""
             line = (
-                f"epoch {epoch + 1}/{self.epochs}  step {step + 1:>4}/{self.steps}  {shown}  "
+                f"{where}step {step + 1:>4}/{self.steps}  {shown}  "
                 f"{passed:4.0f} s passed, {left:.0f} s left"
             )
             print(f"\r{line:<78}" if self.live else line, end="\n" if last else "", flush=True)
