@@ -7,24 +7,28 @@ The key must say all that the text depends on, apart from the target and lampion
 which are added here. `make_ir` is called only when neither memory, nor the package
 (`ahead`), nor the user's cache has the key.
 
-All code lives in one LLVM engine and stays for the life of the process, so addresses stay valid.
-Functions of different libraries may have the same name: their symbols get the key's digest.
+Compiled code is placed into memory by `loader`, or by one LLVM engine where that cannot do it, and
+stays for the life of the process, so addresses stay valid. Functions of different libraries may
+have the same name: their symbols get the key's digest. LLVM is not even loaded as long as nothing
+has to be compiled.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import os
+import platform
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import LampionError
 from ..version import __version__
-from . import ahead, cache
+from . import ahead, cache, loader
 from .target import Target, host, llvm
 
 # LLVM's passes before code generation. Kernels are written as they should run; a full pipeline
@@ -44,11 +48,12 @@ class CompileError(LampionError, RuntimeError):
 class Library:
     """The functions of one key, ready to be called."""
 
-    def __init__(self, key: str, tag: str, names: list[str]):
+    def __init__(self, key: str, tag: str, names: list[str], symbols: Mapping[str, int]):
         self.key = key
         self.names = tuple(names)
         self._tag = tag
-        self._addresses: dict[str, int] = {}
+        self._addresses = {name: symbols[symbol] for name in names
+                           if (symbol := f"{name}.{tag}") in symbols}
 
     def address(self, name: str) -> int:
         """Return the address of a function."""
@@ -100,10 +105,12 @@ def _make(key: str, make_ir: Callable[[], str], target: Target) -> Library:
     else:
         head, _, code = entry.partition(b"\n")
         about = json.loads(head)
-    engine = _engine()
-    engine.add_object_file(llvm().ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    return Library(key, tag, about["names"])
+    symbols = loader.load(code)
+    if symbols is None:
+        engine = _engine()
+        engine.add_object_file(llvm().ObjectFileRef.from_data(code))
+        engine.finalize_object()
+    return Library(key, tag, about["names"], symbols or {})
 
 
 def _compile(text: str, tag: str, target: Target, key: str) -> tuple[dict[str, Any], bytes]:
@@ -177,15 +184,17 @@ def _engine() -> Any:
 def _sources() -> bytes:
     """Return a digest of what turns a key into LLVM text, and of how that is compiled."""
     room = Path(__file__).parent
-    parts = [__version__, llvm().get_process_triple(), str(FUNCTION_PASSES), str(CODEGEN_LEVEL)]
+    parts = [__version__, sys.platform, platform.machine().lower(), str(FUNCTION_PASSES),
+             str(CODEGEN_LEVEL)]
     sources = [*sorted(room.rglob("*.py")), *sorted((room.parent / "ops").glob("*.py"))]
     return cache.digest(*(part.encode() for part in parts),
                         *(path.read_bytes() for path in sources))
 
 
+@functools.cache
 def _compiler() -> bytes:
     """Return which LLVM compiles here. What came with the package may be from another one."""
-    return f"{sys.modules['llvmlite'].__version__} {llvm().llvm_version_info}".encode()
+    return str(importlib.import_module("llvmlite").__version__).encode()
 
 
 def _fork_in_child() -> None:

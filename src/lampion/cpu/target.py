@@ -27,6 +27,8 @@ X86 = ("x86_64", "amd64")
 AVX2 = ("avx2", "avx", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe", "popcnt", "sse4.2", "cx16",
         "sahf", "xsave")
 AVX512 = (*AVX2, "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
+# What Linux calls otherwise than LLVM.
+LINUX_NAMES = {"abm": "lzcnt", "bmi1": "bmi", "sse4_2": "sse4.2", "lahf_lm": "sahf"}
 USUAL_CACHE = 1 << 20  # bytes
 _assumed: list[Target] = []  # by `pretending`
 
@@ -146,7 +148,21 @@ def second_level_cache() -> int:
 
 @functools.cache
 def _host_features() -> frozenset[str]:
-    return frozenset(part[1:] for part in _flat_features().split(",") if part.startswith("+"))
+    """Return the processor's features by LLVM's names: from Linux if it tells, else from LLVM."""
+    return _linux_features() or frozenset(
+        part[1:] for part in _flat_features().split(",") if part.startswith("+"))
+
+
+def _linux_features() -> frozenset[str]:
+    """Return what Linux says of an x86 processor; nothing elsewhere. LLVM need not be loaded."""
+    if platform.machine().lower() not in X86:
+        return frozenset()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return frozenset()
+    flags = next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
+    return frozenset(LINUX_NAMES.get(flag, flag) for flag in flags)
 
 
 @functools.cache
