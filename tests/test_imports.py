@@ -30,7 +30,7 @@ ROOMS = (
     ("6d tensor", "tensor", "numpy"),
     (
         "7 layers and data",
-        "nn optim data utils serialization vision linalg special fft cuda mps xpu backends amp"
+        "nn optim data utils serialization vision linalg special fft masked signal cuda mps xpu backends amp"
         " accelerator distributed switches variable",
         "numpy safetensors PIL",
     ),

@@ -47,8 +47,9 @@ from .functions.elementwise import (
 from .functions.reduction import (
     all, amax, amin, aminmax, any, argmax, argmin, argsort, count_nonzero, cummax, cummin,
     cumprod, cumsum, dist, kthvalue, logsumexp, max, mean, median, min, nansum, prod,
-    quantile, sort, std, std_mean, sum, topk, var, var_mean,
+    sort, std, std_mean, sum, topk, var, var_mean,
 )
+from .functions.quantiles import nanquantile, quantile
 from .functions.shape import (
     as_strided, atleast_1d, atleast_2d, broadcast_shapes, broadcast_tensors, broadcast_to, cat,
     chunk, column_stack, concat, concatenate, diagonal, diff, flatten, flip, fliplr, flipud,
@@ -105,6 +106,9 @@ from .functions.matrix_norms import pinverse
 from .functions.matrix_powers import inner, matrix_exp, matrix_power
 from .functions.matrix_powers import vander_old as vander
 from .functions import random
+from .functions.windows import (
+    bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window,
+)
 from .functions.operands import result_type
 from .printing import get_printoptions, printoptions, set_printoptions
 from . import autograd
@@ -112,7 +116,7 @@ from .autograd import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
     set_grad_enabled,
 )
-from . import fft, linalg, nn, optim, special, utils
+from . import fft, linalg, masked, nn, optim, signal, special, utils
 from .functions.activation import (
     celu, celu_, hardshrink, prelu, rrelu, rrelu_, selu, selu_, threshold, threshold_,
 )

@@ -45,6 +45,7 @@ from .functions import (
     matrix_norms,
     matrix_powers,
     number_parts,
+    quantiles,
     random,
     reduction,
     sample_statistics,
@@ -1222,7 +1223,8 @@ class Tensor(TensorBase):
     min = reduction.min
     norm = matrix_norms.norm_old
     prod = reduction.prod
-    quantile = reduction.quantile
+    quantile = quantiles.quantile
+    nanquantile = quantiles.nanquantile
     sort = reduction.sort
     std = reduction.std
     sum = reduction.sum
@@ -1455,6 +1457,10 @@ _TYPE_NAMES = {
 }
 
 
+# What the operators that exchange their operands call with a number in the first place.
+_NUMBERS_FIRST = (e.pow, e.remainder, e.floor_divide, linalg.matmul)
+
+
 def _operator(function: Callable, a: Any, b: Any) -> Any:
     """Apply a binary function; NotImplemented for operands that are no numbers."""
     if isinstance(b, TensorBase) and isinstance(a, TensorBase) or type(b) in (float, int):
@@ -1465,6 +1471,8 @@ def _operator(function: Callable, a: Any, b: Any) -> Any:
                 x = creation.tensor(x)
             else:
                 return NotImplemented
+    if base.is_number(a) and function not in _NUMBERS_FIRST:
+        base.require_tensor(a, function.__name__)
     a = creation.tensor(a) if isinstance(a, np.ndarray) else a
     b = creation.tensor(b) if isinstance(b, np.ndarray) else b
     return function(a, b)

@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +68,43 @@ def _tasks(only: list[str], kinds: list[str], limit: int) -> list[tuple[str, str
     return found
 
 
+def _work(tasks: list[tuple[str, str, int]], pipe: Any) -> None:
+    for task in tasks:
+        pipe.send(_examine(task))
+    pipe.close()
+
+
+def _survive(tasks: list[tuple[str, str, int]], show: bool) -> list[tuple[str, Outcome]]:
+    """Run tasks in a process of their own; an entry that ends it has failed, and no other one."""
+    fork = multiprocessing.get_context("fork")
+    found: list[tuple[str, Outcome]] = []
+    while len(found) < len(tasks):
+        ours, theirs = fork.Pipe(duplex=False)
+        process = fork.Process(target=_work, args=(tasks[len(found):], theirs))
+        process.start()
+        theirs.close()
+        try:
+            while len(found) < len(tasks):
+                found.append(ours.recv())
+                if show:
+                    print(f"\r{len(found)} of {len(tasks)}", end="", file=sys.stderr, flush=True)
+        except EOFError:
+            process.join()
+            kind, name, _ = tasks[len(found)]
+            found.append((kind, Outcome(name, FAILED, f"the process ended: {process.exitcode}")))
+        process.join()
+        ours.close()
+    return found
+
+
 def _run(tasks: list[tuple[str, str, int]], jobs: int) -> list[tuple[str, Outcome]]:
     if jobs < 2:
-        return [_examine(task) for task in tasks]
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        return list(pool.imap(_examine, tasks))
+        return _survive(tasks, sys.stderr.isatty())
+    shares = [tasks[k::jobs] for k in range(jobs)]
+    with ThreadPoolExecutor(jobs) as threads:
+        parts = list(threads.map(lambda k: _survive(shares[k], not k and sys.stderr.isatty()),
+                                 range(jobs)))
+    return [parts[k % jobs][k // jobs] for k in range(len(tasks))]
 
 
 def _table(found: list[tuple[str, Outcome]]) -> str:

@@ -16,6 +16,7 @@ TYPES = {
     for name in ("float16 bfloat16 float32 float64 int8 int16 int32 int64 uint8 bool").split()
 }
 PLAIN = (str, int, float, bool, type(None), slice, range, np.ndarray, np.generic, type(Ellipsis))
+MOST_AXES = 64  # of an array of NumPy's
 
 
 class NoCounterpart(Exception):
@@ -28,6 +29,8 @@ def tensor(given: torch.Tensor) -> Any:
         raise NoCounterpart(f"{given.dtype} tensors")
     if given.layout is not torch.strided or given.device.type != "cpu" or given.is_quantized:
         raise NoCounterpart(f"{given.layout} tensors on {given.device}")
+    if given.dim() > MOST_AXES:
+        raise NoCounterpart(f"tensors of {given.dim()} axes")
     wide = given.detach().float() if given.dtype is torch.bfloat16 else given.detach()
     made = lampion.from_numpy(wide.contiguous().numpy().copy()).to(TYPES[given.dtype])
     made = made.reshape(tuple(given.shape))

@@ -58,6 +58,23 @@ def _unary_(name: str, op: Op, floating: bool = False, refuse_bool: bool = False
     return function
 
 
+def _refuse_first(name: str, input: Any, other: Any) -> None:
+    base.require_tensor(input, name)
+
+
+def _refuse_numbers(name: str, input: Any, other: Any) -> None:
+    base.require_tensor(input, name)
+    base.require_tensor(other, name, "other")
+
+
+def _refuse_two_numbers(name: str, input: Any, other: Any) -> None:
+    if not isinstance(other, TensorBase):
+        base.require_tensor(input, name)
+
+
+_REFUSALS = {"first": _refuse_first, "both": _refuse_numbers, "one": _refuse_two_numbers}
+
+
 def _refuse_bool(name: str, *operands: Any) -> None:
     for x in operands:
         if isinstance(x, bool) or (isinstance(x, TensorBase) and x._dtype is dtypes.bool_):
@@ -73,8 +90,18 @@ def _refuse_truth(name: str, *operands: Any) -> None:
 
 
 def _binary(name: str, op: Op, floating: bool = False, bits: bool = False,
-            refuse_bool: bool = False):
+            refuse_bool: bool = False, tensors: str | None = None):
+    """A function of two operands.
+
+    Args:
+        tensors: which of the operands a number cannot stand for: "first", "both", or "one",
+            whichever.
+    """
+    refuse = None if tensors is None else _REFUSALS[tensors]
+
     def function(input: Any, other: Any, *, out: TensorBase | None = None) -> Any:
+        if refuse is not None:
+            refuse(name, input, other)
         if bits:
             _refuse_floating(name, input, other)
         if refuse_bool:
@@ -298,6 +325,7 @@ def sub_(input: TensorBase, other: Any, *, alpha: Any = 1) -> Any:
 
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """other - alpha * input."""
+    base.require_tensor(input, "rsub")
     _refuse_bool("rsub", input, other)
     return apply("rsub", e.sub, (other, _scaled("rsub", other, input, alpha)))
 
@@ -340,12 +368,13 @@ def div_(input: TensorBase, other: Any, *, rounding_mode: str | None = None) -> 
 
 floor_divide = _binary("floor_divide", e.floor_divide, refuse_bool=True)
 floor_divide_ = _binary_("floor_divide_", e.floor_divide, refuse_bool=True)
-remainder = _binary("remainder", e.remainder, refuse_bool=True)
+remainder = _binary("remainder", e.remainder, refuse_bool=True, tensors="one")
 remainder_ = _binary_("remainder_", e.remainder, refuse_bool=True)
-fmod = _binary("fmod", e.fmod, refuse_bool=True)
+fmod = _binary("fmod", e.fmod, refuse_bool=True, tensors="first")
 fmod_ = _binary_("fmod_", e.fmod, refuse_bool=True)
-atan2, atan2_ = _binary("atan2", e.atan2, True), _binary_("atan2_", e.atan2, True)
-maximum, minimum = _binary("maximum", e.maximum), _binary("minimum", e.minimum)
+atan2, atan2_ = _binary("atan2", e.atan2, True, tensors="both"), _binary_("atan2_", e.atan2, True)
+maximum = _binary("maximum", e.maximum, tensors="both")
+minimum = _binary("minimum", e.minimum, tensors="both")
 subtract, multiply, divide, true_divide, arctan2 = sub, mul, div, div, atan2
 
 
@@ -359,7 +388,8 @@ def pow(input: Any, exponent: Any, *, out: TensorBase | None = None) -> Any:
     """
     if isinstance(exponent, bool) and isinstance(input, TensorBase) and (
             input._dtype is dtypes.bool_):
-        return clone(input) if exponent else logical_not(logical_and(input, False))
+        return clone(input) if exponent else ge(input, False)
+    _refuse_two_numbers("pow", input, exponent)
     _refuse_negative_power("pow", input, exponent)
     return apply("pow", e.pow, (input, exponent), out=out)
 
@@ -460,22 +490,26 @@ def lerp_(input: TensorBase, end: TensorBase, weight: Any) -> Any:
 
 def fmax(input: TensorBase, other: TensorBase) -> Any:
     """The larger of both; a number if one of them is NaN."""
+    _refuse_numbers("fmax", input, other)
     return where(logical_or(ge(input, other), isnan(other)), input, other)
 
 
 def fmin(input: TensorBase, other: TensorBase) -> Any:
     """The smaller of both; a number if one of them is NaN."""
+    _refuse_numbers("fmin", input, other)
     return where(logical_or(le(input, other), isnan(other)), input, other)
 
 
 def hypot(input: Any, other: Any) -> Any:
     """sqrt(input^2 + other^2)."""
+    _refuse_numbers("hypot", input, other)
     _refuse_whole("hypot", input, other)
     return sqrt(add(mul(input, input), mul(other, other)))
 
 
 def logaddexp(input: Any, other: Any) -> Any:
     """log(exp(input) + exp(other)) without overflow."""
+    _refuse_numbers("logaddexp", input, other)
     _refuse_whole("logaddexp", input, other)
     top = maximum(input, other).detach()
     top = where(isinf(top), zeros_like_number(top), top)
@@ -489,9 +523,9 @@ def zeros_like_number(x: TensorBase) -> Any:
 
 # --- comparing -----------------------------------------------------------------------------
 
-eq, ne = _binary("eq", e.eq), _binary("ne", e.ne)
-lt, le = _binary("lt", e.lt), _binary("le", e.le)
-gt, ge = _binary("gt", e.gt), _binary("ge", e.ge)
+eq, ne = _binary("eq", e.eq, tensors="first"), _binary("ne", e.ne, tensors="first")
+lt, le = _binary("lt", e.lt, tensors="first"), _binary("le", e.le, tensors="first")
+gt, ge = _binary("gt", e.gt, tensors="first"), _binary("ge", e.ge, tensors="first")
 not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
 
 
@@ -530,6 +564,7 @@ def isneginf(input: TensorBase) -> Any:
 def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8,
             equal_nan: bool = False) -> Any:
     """True where |input - other| <= atol + rtol * |other|."""
+    _refuse_numbers("isclose", input, other)
     if input._dtype is not other._dtype:
         raise DTypeError(f"isclose: {input._dtype} did not match {other._dtype}",
                          fix="other.to(input.dtype)")
@@ -554,16 +589,17 @@ def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8,
 
 # --- bits and truth ------------------------------------------------------------------------
 
-bitwise_and = _binary("bitwise_and", e.bit_and, bits=True)
+bitwise_and = _binary("bitwise_and", e.bit_and, bits=True, tensors="one")
 bitwise_and_ = _binary_("bitwise_and_", e.bit_and, bits=True)
-bitwise_or = _binary("bitwise_or", e.bit_or, bits=True)
+bitwise_or = _binary("bitwise_or", e.bit_or, bits=True, tensors="one")
 bitwise_or_ = _binary_("bitwise_or_", e.bit_or, bits=True)
-bitwise_xor = _binary("bitwise_xor", e.bit_xor, bits=True)
+bitwise_xor = _binary("bitwise_xor", e.bit_xor, bits=True, tensors="one")
 bitwise_xor_ = _binary_("bitwise_xor_", e.bit_xor, bits=True)
 
 
 def _shift(name: str, op: Op):
     def function(input: Any, other: Any) -> Any:
+        _refuse_two_numbers(name, input, other)
         _refuse_floating(name, input, other)
         _refuse_truth(name, input, other)
         return apply(name, op, (input, other))
@@ -604,16 +640,19 @@ def _truth(x: Any) -> Any:
 
 def logical_and(input: Any, other: Any) -> Any:
     """True where both are not zero."""
+    _refuse_numbers("logical_and", input, other)
     return apply("logical_and", e.bit_and, (_truth(input), _truth(other)))
 
 
 def logical_or(input: Any, other: Any) -> Any:
     """True where one of both is not zero."""
+    _refuse_numbers("logical_or", input, other)
     return apply("logical_or", e.bit_or, (_truth(input), _truth(other)))
 
 
 def logical_xor(input: Any, other: Any) -> Any:
     """True where exactly one is not zero."""
+    _refuse_numbers("logical_xor", input, other)
     return apply("logical_xor", e.bit_xor, (_truth(input), _truth(other)))
 
 
@@ -735,6 +774,7 @@ def clamp(
     Args:
         min, max: numbers or tensors; None leaves that side open.
     """
+    base.require_tensor(input, "clamp")
     _bounds("clamp", input, min, max)
     dtype, shape = _clamp_value("clamp", input, min, max)
     result = apply("clamp", CLAMP[min is not None, max is not None],

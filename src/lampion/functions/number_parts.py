@@ -76,6 +76,7 @@ def frexp(input: TensorBase) -> Any:
 
 def ldexp(input: TensorBase, other: TensorBase) -> Any:
     """x 2^other."""
+    base.require_tensor(input, "ldexp"), base.require_tensor(other, "ldexp", "other")
     return e.mul(input, e.pow(2.0, other))
 
 

@@ -19,7 +19,6 @@ from ..replay.recorded import record_module
 from . import elementwise as e
 from .complex_numbers import imag, real
 from .operands import normalize_dim, normalize_dims, result_strides
-from .shape import stack
 
 r = ops.reduction
 
@@ -174,10 +173,23 @@ def amin(input: TensorBase, dim: Any = (), keepdim: bool = False, *, axis: Any =
     return _reduce("amin", r.min, input, dims, keep)
 
 
+AminmaxResult = _pair("aminmax", "min", "max")
+
+
 def aminmax(input: TensorBase, *, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The smallest and the largest."""
-    pair = namedtuple("aminmax", ("min", "max"))  # type: ignore[name-match]
-    return pair(amin(input, () if dim is None else dim, keepdim),
+    """The smallest and the largest element, of everything or along one axis.
+
+    Returns:
+        (min, max).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.aminmax(torch.tensor([3., 1., 2.]))
+        torch.return_types.aminmax(
+        min=tensor(1.),
+        max=tensor(3.))
+    """
+    return AminmaxResult(amin(input, () if dim is None else dim, keepdim),
                 amax(input, () if dim is None else dim, keepdim))
 
 
@@ -346,13 +358,29 @@ def std(input: TensorBase, dim: Any = None, unbiased: bool = True, keepdim: bool
 
 def var_mean(input: TensorBase, dim: Any = None, unbiased: bool = True, keepdim: bool = False,
              *, correction: float | None = None) -> tuple:
-    """The variance and the mean."""
+    """The variance and the mean, as `var` and `mean` give them.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.var_mean(torch.tensor([1., 2., 3.]))
+        (tensor(1.), tensor(2.))
+    """
+    if isinstance(dim, bool):  # var_mean(unbiased)
+        dim, unbiased = None, dim
     return (var(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim))
 
 
 def std_mean(input: TensorBase, dim: Any = None, unbiased: bool = True, keepdim: bool = False,
              *, correction: float | None = None) -> tuple:
-    """The standard deviation and the mean."""
+    """The standard deviation and the mean, as `std` and `mean` give them.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.std_mean(torch.tensor([1., 2., 3.]))
+        (tensor(1.), tensor(2.))
+    """
+    if isinstance(dim, bool):  # std_mean(unbiased)
+        dim, unbiased = None, dim
     return (std(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim))
 
 
@@ -514,16 +542,40 @@ def topk(input: TensorBase, k: int, dim: int = -1, largest: bool = True,
     return TopkResult(values, indices)
 
 
+KthvalueResult = _pair("kthvalue", "values", "indices")
+
+
 def kthvalue(input: TensorBase, k: int, dim: int = -1, keepdim: bool = False) -> Any:
-    """The k-th smallest element along an axis (k from 1), and its position."""
+    """The k-th smallest element along an axis, and its position.
+
+    Shape: (*) -> (*) without `dim`, or with size 1 there if keepdim.
+
+    Args:
+        k: from 1 to the size of the axis.
+
+    Returns:
+        (values, indices).
+
+    Raises:
+        StateError: the axis has no k-th element.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.tensor([30., 10., 20.]).kthvalue(2)
+        torch.return_types.kthvalue(
+        values=tensor(20.),
+        indices=tensor(2))
+    """
     axis = normalize_dim(dim, _rank(input, "kthvalue"), "kthvalue")
-    if not 1 <= k <= input._shape[axis]:
+    size = input._shape[axis] if input._shape else 1
+    if not 1 <= k <= size:
         raise StateError("kthvalue(): selected number k out of range for dimension "
-                         f"{dim}", fix=f"1 <= k <= {input._shape[axis]}")
+                         f"{dim}", fix=f"1 <= k <= {size}")
     values, indices = sort(input, axis)
-    pair = _pair("kthvalue", "values", "indices")
+    if not input._shape:
+        return KthvalueResult(values, indices)
     picked = [x.narrow(axis, k - 1, 1).clone() for x in (values, indices)]
-    return pair(*(x if keepdim else x.squeeze(axis) for x in picked))
+    return KthvalueResult(*(x if keepdim else x.squeeze(axis) for x in picked))
 
 
 def median(input: TensorBase, dim: int | None = None, keepdim: bool = False) -> Any:
@@ -551,39 +603,6 @@ def median(input: TensorBase, dim: int | None = None, keepdim: bool = False) -> 
         middle = [e.where(broken, last[0], middle[0]), e.where(broken, first_nan, middle[1])]
     picked = [t if keepdim and dim is not None else t.squeeze(axis) for t in middle]
     return e.clone(picked[0]) if dim is None else MedianResult(*map(e.clone, picked))
-
-
-def quantile(input: TensorBase, q: Any, dim: int | None = None, keepdim: bool = False, *,
-             interpolation: str = "linear") -> Any:
-    """The q-th quantiles along an axis, linear between neighbours.
-
-    Args:
-        q: a number or 1-d tensor of numbers in [0, 1].
-    """
-    if input._dtype not in (dtypes.float32, dtypes.float64) or not input.numel():
-        raise StateError(
-            "quantile() input tensor must be non-empty, and either float or double dtype; it is "
-            f"{input._dtype.name} with {input.numel()} elements", fix="x.float().quantile(q)")
-    x = _flat(input) if dim is None else input
-    axis = 0 if dim is None else normalize_dim(dim, len(x._shape), "quantile")
-    numbers = [float(q)] if not isinstance(q, TensorBase) or not q._shape else q.tolist()
-    ordered, last = sort(x, axis).values, x._shape[axis] - 1
-    parts = []
-    for number in numbers:
-        if not 0 <= number <= 1:
-            raise StateError(f"quantile() q values must be in the range [0, 1], got {number}")
-        place = number * last
-        low = {"linear": math.floor, "lower": math.floor, "higher": math.ceil,
-               "nearest": builtins.round, "midpoint": math.floor}[interpolation](place)  # type: ignore[operator]
-        high = builtins.min(low + 1, last)
-        weight = {"linear": place - low, "midpoint": 0.5 if place != low else 0.0}.get(
-            interpolation, 0.0)
-        lower, upper = ordered.narrow(axis, low, 1), ordered.narrow(axis, high, 1)
-        part = e.lerp(lower, upper, weight)
-        parts.append(part if keepdim else part.squeeze(axis))
-    if not isinstance(q, TensorBase) or not q._shape:
-        return parts[0]
-    return stack(parts)
 
 
 record_module(globals())

@@ -115,13 +115,27 @@ def _view_dtype(input: TensorBase, dtype: dtypes.dtype) -> Any:
     return base.wrap(ir.leaf(array.copy(), dtype))
 
 
-def reshape(input: TensorBase, *shape: Any) -> Any:
-    """The same elements under another shape: a view where possible, else a copy."""
-    if len(shape) == 0:
-        shape = ((),)
+def reshape(input: TensorBase, *sizes: Any, shape: Any = ()) -> Any:
+    """The same elements under another shape: a view where possible, else a copy.
+
+    Shape: (*) -> shape, with as many elements.
+
+    Args:
+        shape: numbers, or one sequence of them; one may be -1 and follows from the others.
+
+    Raises:
+        ShapeError: the shape holds another number of elements.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.arange(6).reshape(2, -1)
+        tensor([[0, 1, 2],
+                [3, 4, 5]])
+    """
+    sizes = sizes or (shape,)
     base.require_tensor(input, "reshape")
     target = infer_shape(
-        shape_argument(shape, "reshape"), math.prod(input._shape), "reshape", input._shape)
+        shape_argument(sizes, "reshape"), math.prod(input._shape), "reshape", input._shape)
     found = strides.view(input._shape, input._strides, target)
     if found is None:
         return call(m.reshape, (input,), {"shape": target}, label="unsafe_view")
@@ -216,13 +230,24 @@ def _permute_plan(input: TensorBase, order: tuple[int, ...]):
     return step, shape, stride, input._offset
 
 
-def permute(input: TensorBase, *dims: Any) -> Any:
-    """A view with the axes in another order: result axis k is input axis dims[k]."""
-    order = shape_argument(dims, "permute")
+def permute(input: TensorBase, *order: Any, dims: Any = ()) -> Any:
+    """A view with the axes in another order: result axis k is input axis dims[k].
+
+    Shape: (n_0, n_1, ...) -> (n_dims[0], n_dims[1], ...).
+
+    Args:
+        dims: every axis once, as numbers or as one sequence.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.zeros(2, 3, 4).permute(2, 0, 1).shape
+        torch.Size([4, 2, 3])
+    """
+    order = shape_argument(order or (dims,), "permute")
     rank = len(input._shape)
     if len(order) != rank:
         raise ShapeError(
-            f"permute: the tensor is {shape_text(input._shape)}, dims is {tuple(order)}",
+            f"permute: the tensor is {shape_text(input._shape)}, dims is {order}",
             why="number of dimensions in the tensor input does not match the length of the desired "
             f"ordering of dimensions: {rank} axes, {len(order)} dims",
             fix=f"each axis from 0 to {rank - 1} once")
@@ -292,9 +317,21 @@ moveaxis = movedim
 # --- repeating without memory --------------------------------------------------------------------
 
 
-def expand(input: TensorBase, *sizes: Any) -> Any:
-    """A view that repeats axes of size 1; -1 keeps a size; new axes come first."""
-    shape = shape_argument(sizes, "expand")
+def expand(input: TensorBase, *sizes: Any, size: Any = (), implicit: bool = False) -> Any:
+    """A view that repeats axes of size 1, without memory of its own for the repeats.
+
+    Shape: (*) -> size.
+
+    Args:
+        size: the sizes, as numbers or as one sequence; -1 keeps a size, new axes come first.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.tensor([[1], [2]]).expand(2, 3)
+        tensor([[1, 1, 1],
+                [2, 2, 2]])
+    """
+    shape = shape_argument(sizes or (size,), "expand")
     lead = len(shape) - len(input._shape)
     if lead < 0:
         raise ShapeError(
@@ -467,12 +504,30 @@ def chunk(input: TensorBase, chunks: int, dim: int = 0) -> tuple:
 
 
 def tensor_split(input: TensorBase, indices_or_sections: Any, dim: int = 0) -> tuple:
-    """Views of pieces as equal as possible, or cut at the places given."""
+    """Views of pieces as equal as possible, or cut at the places given.
+
+    Args:
+        indices_or_sections: how many pieces, or the places to cut at; a tensor is read at once.
+
+    Example:
+        >>> import lampion as torch
+        >>> [len(x) for x in torch.tensor_split(torch.arange(8), 3)]
+        [3, 3, 2]
+        >>> [len(x) for x in torch.tensor_split(torch.arange(8), [1, 6])]
+        [1, 5, 2]
+    """
     if not input._shape:
         raise StateError("tensor_split expected at least a 1-dimensional tensor, but got a tensor "
                          "with 0 dims")
     axis = normalize_dim(dim, len(input._shape), "tensor_split")
     length = input._shape[axis]
+    if isinstance(indices_or_sections, TensorBase):
+        if len(indices_or_sections._shape) > 1 or indices_or_sections._dtype is not dtypes.int64:
+            raise StateError(
+                "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or "
+                f"one-dimensional tensor of int64, but got {indices_or_sections._dtype.name} of "
+                f"{shape_text(indices_or_sections._shape)}", fix="indices.long()")
+        indices_or_sections = indices_or_sections.tolist()
     if isinstance(indices_or_sections, int):
         if indices_or_sections <= 0:
             raise StateError("number of sections must be larger than 0, got "
@@ -744,19 +799,44 @@ def column_stack(tensors: Sequence[TensorBase]) -> Any:
 # --- copies in another arrangement ---------------------------------------------------------------
 
 
-def flip(input: TensorBase, *dims: Any) -> Any:
-    """The order along axes reversed (a copy)."""
-    axes = normalize_dims(shape_argument(dims, "flip"), len(input._shape), "flip")
+def flip(input: TensorBase, *axes: Any, dims: Any = ()) -> Any:
+    """The order along axes reversed (a copy, where NumPy gives a view).
+
+    Shape: (*) -> (*).
+
+    Args:
+        dims: the axes, as numbers or as one sequence.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.tensor([[1, 2], [3, 4]]).flip(1)
+        tensor([[2, 1],
+                [4, 3]])
+    """
+    base.require_tensor(input, "flip")
+    axes = normalize_dims(shape_argument(axes or (dims,), "flip"), len(input._shape), "flip")
     return call(m.flip, (input,), {"axes": axes}, result_strides(input._shape, (input,)))
 
 
 def fliplr(input: TensorBase) -> Any:
-    """The columns in reverse order."""
+    """The columns in reverse order.
+
+    Raises:
+        StateError: the tensor has fewer than two axes.
+    """
+    if len(base.require_tensor(input, "fliplr")._shape) < 2:
+        raise StateError("fliplr: Input must be >= 2-d.", fix="x.flip(0)")
     return flip(input, 1)
 
 
 def flipud(input: TensorBase) -> Any:
-    """The rows in reverse order."""
+    """The rows in reverse order.
+
+    Raises:
+        StateError: the tensor has no axis.
+    """
+    if not base.require_tensor(input, "flipud")._shape:
+        raise StateError("flipud: Input must be >= 1-d.")
     return flip(input, 0)
 
 
@@ -772,6 +852,8 @@ def diff(input: TensorBase, n: int = 1, dim: int = -1, prepend: Any = None,
     axis = normalize_dim(dim, len(input._shape), "diff")
     if n < 0:
         raise StateError(f"order must be non-negative but got {n}")
+    if n == 0:
+        return call(registry["copy"], (input,), {}, label="diff")
     parts = [x for x in (prepend, input, append) if x is not None]
     result = cat(parts, axis) if len(parts) > 1 else input
     for _ in range(min(n, result._shape[axis])):  # nothing has no differences
@@ -780,7 +862,7 @@ def diff(input: TensorBase, n: int = 1, dim: int = -1, prepend: Any = None,
         before = slice_axis(result, axis, 0, length - 1)
         # Truth values differ where they are not equal.
         result = (after ^ before) if input._dtype is dtypes.bool_ else after - before
-    return result if n else base.own(_same(result))
+    return result
 
 
 def roll(input: TensorBase, shifts: Any, dims: Any = None) -> Any:
@@ -815,9 +897,22 @@ def rot90(input: TensorBase, k: int = 1, dims: Sequence[int] = (0, 1)) -> Any:
     return flip(turned, dims[0 if k == 1 else 1]) if k == 1 else flip(turned, dims[1])
 
 
-def repeat(input: TensorBase, *sizes: Any) -> Any:
-    """The tensor repeated along each axis; more numbers than axes add leading axes."""
-    times = shape_argument(sizes, "repeat")
+def repeat(input: TensorBase, *times: Any, repeats: Any = ()) -> Any:
+    """The tensor repeated along each axis (a copy; `expand` repeats without memory).
+
+    Shape: (n_0, n_1, ...) -> (repeats[0] n_0, repeats[1] n_1, ...).
+
+    Args:
+        repeats: how often along each axis, as numbers or as one sequence; more numbers than axes
+            add leading axes.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.tensor([1, 2]).repeat(2, 2)
+        tensor([[1, 2, 1, 2],
+                [1, 2, 1, 2]])
+    """
+    times = shape_argument(times or (repeats,), "repeat")
     check_sizes(times, "repeat")
     if len(times) < len(input._shape):
         raise StateError("Number of dimensions of repeat dims can not be smaller than number of "
@@ -830,10 +925,20 @@ def repeat(input: TensorBase, *sizes: Any) -> Any:
     return base.own(reshape(result, [k * n for k, n in zip(times, wide, strict=True)]))
 
 
-def tile(input: TensorBase, *dims: Any) -> Any:
-    """Like `repeat`, with fewer numbers allowed."""
+def tile(input: TensorBase, *times: Any, dims: Any = ()) -> Any:
+    """The tensor repeated along its last axes; like `repeat`, with fewer numbers allowed.
+
+    Args:
+        dims: how often along each axis, as numbers or as one sequence.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.tensor([[1, 2], [3, 4]]).tile(2)
+        tensor([[1, 2, 1, 2],
+                [3, 4, 3, 4]])
+    """
     base.require_tensor(input, "tile")
-    times = shape_argument(dims, "tile")
+    times = shape_argument(times or (dims,), "tile")
     return repeat(input, (1,) * (len(input._shape) - len(times)) + times)
 
 
@@ -860,8 +965,19 @@ def repeat_interleave(input: TensorBase, repeats: Any, dim: int | None = None, *
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
     """Grids of coordinates from 1-d tensors.
 
+    Shape: (n_0), (n_1), ... -> for each of them (n_0, n_1, ...); with "xy" (n_1, n_0, ...).
+
     Args:
-        indexing: "ij" (matrix order, the default) or "xy" (the first two axes exchanged).
+        tensors: one for each axis, or a list of them.
+        indexing: "ij" (matrix order, the default) or "xy" (Cartesian: the first tensor along
+            the columns, the second along the rows).
+
+    Example:
+        >>> import lampion as torch
+        >>> rows, columns = torch.meshgrid(torch.arange(2), torch.arange(3), indexing="ij")
+        >>> columns
+        tensor([[0, 1, 2],
+                [0, 1, 2]])
     """
     if len(tensors) == 1 and not isinstance(tensors[0], TensorBase):
         tensors = tuple(tensors[0])
@@ -872,6 +988,9 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
         if len(x._shape) > 1:
             raise StateError("torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: "
                              f"{shape_text(x._shape)}", fix="x.flatten()")
+    if indexing not in (None, "ij", "xy"):
+        raise StateError('torch.meshgrid: indexing must be one of "xy" or "ij", but received: '
+                         f"{indexing}")
     swap = indexing == "xy" and len(tensors) > 1
     if swap:
         tensors = (tensors[1], tensors[0], *tensors[2:])
@@ -879,7 +998,6 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
     grids = [expand(reshape(x, [-1 if k == j else 1 for j in range(len(shape))]), shape)
              for k, x in enumerate(tensors)]
     if swap:
-        grids = [transpose(g, 0, 1) for g in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 

@@ -137,12 +137,24 @@ def _both_tensors(name: str, function: Callable) -> Callable:
     return checked
 
 
+def _one_tensor(name: str, function: Callable) -> Callable:
+    def checked(input: Any, other: Any, *, out: TensorBase | None = None) -> Any:
+        if not isinstance(other, TensorBase):
+            base.require_tensor(input, name)
+        return function(input, other, out=out)
+
+    checked.__name__ = checked.__qualname__ = name
+    checked.__doc__ = function.__doc__
+    return checked
+
+
 igamma = _both_tensors("igamma", _pair(
     "igamma", g.igamma, "torch.igamma(torch.tensor([1.]), torch.tensor([1.]))", "tensor([0.6321])"))
 igammac = _both_tensors("igammac", _pair(
     "igammac", g.igammac, "torch.igammac(torch.tensor([1.]), torch.tensor([1.]))",
     "tensor([0.3679])"))
-zeta = _pair("zeta", g.zeta, "torch.special.zeta(torch.tensor([2.]), 1.)", "tensor([1.6449])")
+zeta = _one_tensor("zeta", _pair(
+    "zeta", g.zeta, "torch.special.zeta(torch.tensor([2.]), 1.)", "tensor([1.6449])"))
 
 
 def _polynomial(name: str, family: str, shifted: bool = False) -> Callable:
