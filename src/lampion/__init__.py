@@ -21,7 +21,7 @@ from .dtypes import dtype as dtype
 from .dtypes import float_ as float
 from .dtypes import int_ as int
 from .functions.creation import (
-    arange, as_tensor, asarray, cartesian_prod, diag, diag_embed, empty, empty_like,
+    arange, as_tensor, asarray, diag, diag_embed, empty, empty_like,
     empty_strided, eye, from_dlpack, from_numpy, frombuffer, full, full_like, linspace,
     logspace, ones, ones_like, scalar_tensor, tensor, tril, tril_indices, triu, triu_indices,
     zeros, zeros_like,
@@ -58,17 +58,18 @@ from .functions.shape import (
     tile, transpose, unbind, unflatten, unsqueeze, vstack,
 )
 from .functions.indexing import (
-    argwhere, bincount, bucketize, gather, histc, index_add, index_copy, index_fill, index_put,
-    index_put_, index_select, isin, masked_scatter, masked_select, nonzero, scatter,
-    scatter_add, searchsorted, take, take_along_dim, unique, unique_consecutive,
+    argwhere, bincount, gather, histc, index_add, index_copy, index_fill, index_put,
+    index_put_, index_select, masked_scatter, masked_select, nonzero, scatter,
+    scatter_add, take, take_along_dim, unique, unique_consecutive,
 )
+from .functions.searching import bucketize, isin, searchsorted
 from .functions.linalg import (
     addbmm, addmm, addmm_, addmv, addr, baddbmm, bmm, chain_matmul, cross, dot, einsum, ger,
     kron, matmul, mm, mv, outer, tensordot, trace, vdot,
 )
 from .functions.assembling import (
-    atleast_3d, block_diag, combinations, constant_pad_nd, diagflat, dsplit, dstack, hsplit,
-    nonzero_static, unravel_index, unsafe_chunk, unsafe_split, vsplit,
+    atleast_3d, block_diag, cartesian_prod, combinations, constant_pad_nd, diagflat, dsplit,
+    dstack, hsplit, nonzero_static, unravel_index, unsafe_chunk, unsafe_split, vsplit,
 )
 from .functions.copies import (
     alias_copy, as_strided_copy, as_strided_scatter, detach_copy, diagonal_copy, diagonal_scatter,

@@ -414,13 +414,13 @@ class TensorBase:
                         mine.peers is not None and mine.peers is other._storage.peers)):
                 continue
             if whole and other is self:
-                _refuse_overlap(what)
+                refuse_overlap(what)
             if 0 in self._shape or 0 in other._shape:
                 continue
             views = [(t._shape, t._strides, t._offset) for t in (self, other)]
             same = views[0] == views[1]
             if whole if same else strides.meet(*views):
-                _refuse_overlap(what)
+                refuse_overlap(what)
 
     def _sees_the_same_as(self, other: TensorBase) -> bool:
         """Whether both are the same elements of the same memory, in the same order."""
@@ -467,7 +467,8 @@ class TensorBase:
         return (counter, counter.count)
 
 
-def _refuse_overlap(what: str) -> NoReturn:
+def refuse_overlap(what: str) -> NoReturn:
+    """Raise: what is read and what is written to are, in part, the same memory."""
     raise StateError(
         f"{what}: unsupported operation: some elements of the input tensor and the written-to "
         "tensor refer to a single memory location. Please clone() the tensor before performing "

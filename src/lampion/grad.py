@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .errors import GradientError, InplaceError
-from .ir import Cotangents, NoGradient, Op, Value, mode, origin, registry
+from .ir import Cotangents, NoGradient, Op, Value, VerifyError, mode, origin, registry
 from .ops.pull_back import add_slices, is_slice
 
 # Computed values that a backward pass has let go of. Once its gradients are computed too, their
@@ -141,6 +141,12 @@ def spread(value: Value, g: Value, path: set[int] | None = None):
         if part is not None and source.tracked
         and (path is None or origin(source).order in path)
     ]
+    for source, part in shares:
+        if isinstance(part, Value) and part.shape != source.shape:
+            raise VerifyError(
+                f"the gradient of {value.op.name} for {source.type} is {part.type}",
+                why="kernels would write beyond the end of memory: a gradient has its input's "
+                "shape")
     _check_used(value, g, [part for _, part in shares], start)
     return shares
 

@@ -1471,7 +1471,7 @@ def _operator(function: Callable, a: Any, b: Any) -> Any:
                 x = creation.tensor(x)
             else:
                 return NotImplemented
-    if base.is_number(a) and function not in _NUMBERS_FIRST:
+    if base.is_number(a) and (function not in _NUMBERS_FIRST or base.is_number(b)):
         base.require_tensor(a, function.__name__)
     a = creation.tensor(a) if isinstance(a, np.ndarray) else a
     b = creation.tensor(b) if isinstance(b, np.ndarray) else b

@@ -33,8 +33,31 @@ def tensor(given: torch.Tensor) -> Any:
         raise NoCounterpart(f"tensors of {given.dim()} axes")
     wide = given.detach().float() if given.dtype is torch.bfloat16 else given.detach()
     made = lampion.from_numpy(wide.contiguous().numpy().copy()).to(TYPES[given.dtype])
+    if given.untyped_storage().resizable():
+        made = made.clone()  # NumPy does not share it, so it can be given another size
     made = made.reshape(tuple(given.shape))
     return made.detach().requires_grad_() if given.requires_grad else made
+
+
+def seen_memory(given: torch.Tensor, known: dict[Any, Any]) -> Any:
+    """The counterpart of a tensor without gradients: one memory becomes one memory.
+
+    It looks at its memory as `given` does, so that what must not overlap overlaps here, too.
+    """
+    if given.layout is not torch.strided or given.device.type != "cpu" or given.is_neg() or (
+            given._is_zerotensor() or given.dim() > MOST_AXES or given.dtype not in TYPES):
+        return tensor(given)
+    memory = given.untyped_storage()
+    size, key = memory.nbytes() // given.element_size(), (memory.data_ptr(), given.dtype)
+    if key not in known and size == given.numel() and given.is_contiguous():
+        known[key] = tensor(given)
+        return known[key]
+    if key not in known:
+        if size < given.numel() and 0 not in given.stride():
+            raise NoCounterpart("tensors whose memory was taken away")
+        known[key] = tensor(torch.as_strided(given, (size,), (1,), 0))
+    return lampion.as_strided(known[key], tuple(given.shape), given.stride(),
+                              given.storage_offset())
 
 
 def function(given: Callable) -> Callable:
@@ -68,14 +91,16 @@ def _named(given: Any) -> Any:
     raise NoCounterpart(f"{given!r}")
 
 
-def value(given: Any, known: dict[int, Any] | None = None) -> Any:
+def value(given: Any, known: dict[Any, Any] | None = None) -> Any:
     """The counterpart of any argument; one tensor given twice becomes one tensor."""
     known = {} if known is None else known
     if isinstance(given, torch.Tensor):
         if id(given) not in known:
-            made = tensor(given.detach() if isinstance(given, torch.nn.Parameter) else given)
             if isinstance(given, torch.nn.Parameter):
-                made = lampion.nn.Parameter(made, requires_grad=given.requires_grad)
+                made = lampion.nn.Parameter(
+                    tensor(given.detach()), requires_grad=given.requires_grad)
+            else:
+                made = tensor(given) if given.requires_grad else seen_memory(given, known)
             known[id(given)] = made
         return known[id(given)]
     if isinstance(given, torch.dtype):
@@ -96,7 +121,7 @@ def value(given: Any, known: dict[int, Any] | None = None) -> Any:
     return _structure(given, known)
 
 
-def _structure(given: Any, known: dict[int, Any]) -> Any:
+def _structure(given: Any, known: dict[Any, Any]) -> Any:
     if isinstance(given, torch.Size):
         return lampion.Size(given)
     if isinstance(given, tuple) and hasattr(given, "_fields"):

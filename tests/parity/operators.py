@@ -17,9 +17,9 @@ from . import compare, convert, scope
 from .outcome import ABSENT, OUTSIDE, Outcome, Tally, one_line, shortened
 
 DTYPES = (torch.float32, torch.float64, torch.int64, torch.bool)
-# What memory happens to hold is nobody's result.
-UNDEFINED = {"empty", "empty_like", "empty_permuted", "new_empty", "empty_strided",
-             "new_empty_strided"}
+# What memory happens to hold is nobody's result, and draws may be equal twice by chance.
+UNDEFINED = {"multinomial", "bernoulli", "empty", "empty_like", "empty_permuted", "new_empty",
+             "empty_strided", "new_empty_strided"}
 
 
 def counterpart(entry: Any) -> Callable | None:

@@ -126,6 +126,27 @@ def combinations(input: TensorBase, r: int = 2, with_replacement: bool = False) 
     return s.reshape(indexing.index_select(input, 0, index), len(ways), r)
 
 
+def cartesian_prod(*tensors: TensorBase) -> Any:
+    """All combinations of elements of vectors, a row each.
+
+    Shape: (n_0), (n_1), ... -> (n_0 n_1 ..., number of vectors); one vector stays as it is.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.cartesian_prod(torch.tensor([1, 2]), torch.tensor([5, 6]))
+        tensor([[1, 5],
+                [1, 6],
+                [2, 5],
+                [2, 6]])
+    """
+    for x in tensors:
+        if len(base.require_tensor(x, "cartesian_prod", "tensors")._shape) != 1:
+            raise ShapeError(f"Expect a 1D vector, but got shape {shape_text(x._shape)}")
+    if len(tensors) == 1:
+        return tensors[0]
+    return s.stack([s.reshape(x, -1) for x in s.meshgrid(*tensors, indexing="ij")], 1)
+
+
 def diagflat(input: TensorBase, offset: int = 0) -> Any:
     """A matrix with all elements on a diagonal."""
     return diag(s.reshape(base.require_tensor(input, "diagflat"), -1), offset)
@@ -170,10 +191,9 @@ def sum_to_size(input: TensorBase, *size: Any) -> Any:
                          f"{{{list(input._shape)}}}.")
     axes = [k for k in range(lead)] + [
         lead + k for k, n in enumerate(sizes) if n == 1 and input._shape[lead + k] != 1]
-    if not axes:
+    if not axes and input._shape:
         return input
-    dtype = None if input._dtype.is_floating_point else input._dtype
-    return s.reshape(reduction.sum(input, axes, dtype=dtype), sizes)
+    return s.reshape(reduction.sum(input, axes), sizes)
 
 
 def _shift(name: str, input: TensorBase, dim: Any, back: bool) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import base
 from ..base import TensorBase
-from ..errors import ShapeError, shape_text
+from ..errors import PositionRangeError, ShapeError, shape_text
 from ..ir import registry
 from . import elementwise as e
 from . import shape as s
@@ -34,7 +34,6 @@ as_strided_copy = _copy(s.as_strided, "as_strided_copy")
 diagonal_copy = _copy(s.diagonal, "diagonal_copy")
 detach_copy = _copy(lambda input: input.detach(), "detach_copy")
 expand_copy = _copy(s.expand, "expand_copy")
-narrow_copy = _copy(s.narrow, "narrow_copy")
 permute_copy = _copy(s.permute, "permute_copy")
 select_copy = _copy(s.select, "select_copy")
 squeeze_copy = _copy(s.squeeze, "squeeze_copy")
@@ -50,6 +49,14 @@ split_with_sizes_copy = _copy(s.split, "split_with_sizes_copy")
 def view_copy(input: TensorBase, *size: Any) -> Any:
     """What `view` shows, in memory of its own."""
     return e.clone(s.view(input, *size)).contiguous()
+
+
+def narrow_copy(input: TensorBase, dim: int, start: Any, length: int) -> Any:
+    """What `narrow` shows, in memory of its own."""
+    rank = len(base.require_tensor(input, "narrow_copy")._shape)
+    if not -rank <= dim < rank:
+        raise PositionRangeError(f"narrow_copy: Expected dim < {rank}, got {dim}")
+    return e.clone(s.narrow(input, dim, start, length)).contiguous()
 
 
 # --- writing through a view of a copy ------------------------------------------------------------

@@ -21,7 +21,7 @@ from ..errors import (
     shape_text,
 )
 from ..replay.recorded import record_module
-from .operands import check_sizes, number_value, shape_argument
+from .operands import as_index, check_sizes, number_value, shape_argument
 
 
 def finish(value: ir.Value, requires_grad: bool = False, device: Any = None) -> Any:
@@ -425,10 +425,13 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: DType | None = 
 def linspace(start: Any, end: Any, steps: int, *, dtype: DType | None = None,
              device: Any = None, requires_grad: bool = False) -> Any:
     """`steps` numbers from start to end, both included."""
+    steps = as_index(steps, "linspace")
     if steps < 0:
         raise StateError("number of steps must be non-negative")
     kind = dtypes.chosen(dtype) or dtypes.get_default_dtype()
     start, end = _number(start), _number(end)
+    if not kind.is_floating_point:
+        start, end = int(start), int(end)
     wide: Any = np.float64 if kind is not dtypes.float32 else np.float32
     step = wide((end - start) / (steps - 1)) if steps > 1 else wide(0)
     places = np.arange(steps)
@@ -445,7 +448,13 @@ def logspace(start: float, end: float, steps: int, base: float = 10.0, *,
              dtype: DType | None = None, device: Any = None,
              requires_grad: bool = False) -> Any:
     """base to the power of `steps` numbers from start to end."""
+    steps = as_index(steps, "logspace")
+    if steps < 0:
+        raise StateError("number of steps must be non-negative")
     kind = dtypes.chosen(dtype) or dtypes.get_default_dtype()
+    start, end = _number(start), _number(end)
+    if not kind.is_floating_point:
+        start, end = int(start), int(end)
     array = np.power(float(base), np.linspace(_number(start), _number(end), steps))
     return finish(ir.leaf(dtypes.round_to(kind, array.astype(kind.array)), kind),
                   requires_grad, device)
@@ -505,12 +514,6 @@ def diag_embed(input: TensorBase, offset: int = 0, dim1: int = -2, dim2: int = -
     return made.movedim((-2, -1), (dim1, dim2)) if (dim1, dim2) != (-2, -1) else made
 
 
-def cartesian_prod(*tensors: Any) -> Any:
-    """All combinations of elements, a row each."""
-    grids = np.meshgrid(*(t._read() for t in tensors), indexing="ij")
-    return tensor(np.stack([g.reshape(-1) for g in grids], 1))
-
-
 record_module(
     globals(), but=("finish", "to_array", "tensor", "adopt", "as_tensor", "from_numpy",
-    "from_dlpack", "frombuffer", "cartesian_prod"))
+    "from_dlpack", "frombuffer"))

@@ -256,6 +256,8 @@ def logit(input: TensorBase, eps: float | None = None) -> Any:
     Args:
         eps: x is first clamped to [eps, 1 - eps].
     """
+    if not base.require_tensor(input, "logit")._dtype.is_floating_point:
+        input = div(input, 1)
     x = input if eps is None else clamp(input, eps, 1 - eps)
     return log(div(x, rsub(x, 1)))
 
@@ -568,6 +570,10 @@ def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8,
     if input._dtype is not other._dtype:
         raise DTypeError(f"isclose: {input._dtype} did not match {other._dtype}",
                          fix="other.to(input.dtype)")
+    for name, limit in (("rtol", rtol), ("atol", atol)):
+        if limit < 0:
+            raise StateError(f"isclose: {name} must be greater than or equal to zero, but got "
+                             f"{limit}")
     close = eq(input, other)
     if equal_nan and input._dtype.is_floating_point:
         close = bitwise_or(close, bitwise_and(isnan(input), isnan(other)))

@@ -31,6 +31,7 @@ from . import elementwise as e
 from . import shape as s
 from .creation import as_tensor
 from .operands import as_index, broadcast_shape, normalize_dim, number_value
+from .outputs import same_type, takes_out
 
 i = ops.indexing
 INDEX_TYPES = (dtypes.int64, dtypes.int32, dtypes.int16, dtypes.int8, dtypes.uint8)
@@ -455,8 +456,9 @@ def _check_index_shape(name: str, x: TensorBase, index: TensorBase, axis: int,
                                        f" and to be no larger size than src {list(source._shape)}"))
 
 
-def gather(input: TensorBase, dim: int, index: TensorBase, *, sparse_grad: bool = False,
-           out: Any = None) -> Any:
+@same_type
+@takes_out
+def gather(input: TensorBase, dim: int, index: TensorBase, *, sparse_grad: bool = False) -> Any:
     """Elements picked along an axis: y[i, j] = x[i, index[i, j]] for dim 1.
 
     Shape: (*), index -> index's shape.
@@ -471,10 +473,10 @@ def gather(input: TensorBase, dim: int, index: TensorBase, *, sparse_grad: bool 
     axis = normalize_dim(dim, len(x._shape), "gather")
     if isinstance(index, TensorBase) and index.numel():
         _check_index_shape("gather", x, index, axis)
-    value = _index_value("gather", index, x._shape[axis], (dtypes.int64, dtypes.int32))
-    if not math.prod(index._shape):
+    if isinstance(index, TensorBase) and not math.prod(index._shape):
         nothing = s.slice_axis(s.reshape(x, -1), 0, 0, 0)
         return e.clone(s.reshape(nothing, index._shape))
+    value = _index_value("gather", index, x._shape[axis], (dtypes.int64, dtypes.int32))
     if not index._shape:
         value = registry["reshape"](value, shape=(1,))
     settings = {"axis": axis, "location": None if value.data is not None else user_location()}
@@ -483,9 +485,26 @@ def gather(input: TensorBase, dim: int, index: TensorBase, *, sparse_grad: bool 
 
 
 def take_along_dim(input: TensorBase, indices: TensorBase, dim: int | None = None) -> Any:
-    """Elements picked along an axis, other axes broadcast."""
+    """Elements picked along an axis, other axes broadcast; negative positions count from the end.
+
+    Args:
+        indices: such as argsort and argmax(keepdim=True) give.
+        dim: the axis; None picks from the flattened tensor.
+
+    Example:
+        >>> import lampion as torch
+        >>> x = torch.tensor([[3, 1, 2]])
+        >>> torch.take_along_dim(x, x.argsort(1), 1)
+        tensor([[1, 2, 3]])
+    """
+    base.require_tensor(input, "take_along_dim")
+    base.require_tensor(indices, "take_along_dim", "indices")
+    if indices._dtype not in (dtypes.int64, dtypes.int32):
+        raise DTypeError("torch.take_along_dim(): dtype of indices should be Long but got "
+                         f"{indices._dtype.name}", fix="indices.long()")
     if dim is None:
-        return gather(s.reshape(input, -1), 0, s.reshape(indices, -1))
+        flat = s.reshape(indices, -1)
+        return gather(s.reshape(input, -1), 0, _from_front(flat, math.prod(input._shape)))
     if len(input._shape) != len(indices._shape):
         raise StateError(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, "
@@ -497,7 +516,11 @@ def take_along_dim(input: TensorBase, indices: TensorBase, dim: int | None = Non
         tuple(1 if k == axis else n for k, n in enumerate(indices._shape))]))
     own, other = list(shape), list(shape)
     own[axis], other[axis] = input._shape[axis], indices._shape[axis]
-    return gather(s.expand(input, own), axis, s.expand(indices, other))
+    return gather(s.expand(input, own), axis, _from_front(s.expand(indices, other), own[axis]))
+
+
+def _from_front(positions: TensorBase, size: int) -> Any:
+    return e.where(e.lt(positions, 0), e.add(positions, size), positions)
 
 
 def _scattered(name: str, op, input: TensorBase, dim: int, index: TensorBase, source: Any):
@@ -600,6 +623,7 @@ def _rows_first(x: TensorBase, axis: int) -> Any:
     return s.movedim(x, axis, 0)
 
 
+@takes_out
 def index_select(input: TensorBase, dim: int, index: TensorBase) -> Any:
     """The slices of an axis at the positions of a vector (a copy)."""
     x = _rank(input)
@@ -701,6 +725,7 @@ def index_fill(input: TensorBase, dim: int, index: TensorBase, value: Any) -> An
     return index_fill_(e.clone(input), dim, index, value)
 
 
+@takes_out
 def take(input: TensorBase, index: TensorBase) -> Any:
     """Elements of the flattened tensor at positions."""
     base.require_tensor(index, "take", "index")
@@ -728,6 +753,7 @@ def nonzero(input: TensorBase, *, as_tuple: bool = False) -> Any:
 argwhere = nonzero
 
 
+@takes_out
 def masked_select(input: TensorBase, mask: TensorBase) -> Any:
     """The elements where a mask is true, along one axis (reads the mask)."""
     if mask._dtype is not dtypes.bool_:
@@ -738,6 +764,10 @@ def masked_select(input: TensorBase, mask: TensorBase) -> Any:
 
 def masked_scatter_(input: TensorBase, mask: TensorBase, source: TensorBase) -> Any:
     """Elements of source put, in order, where a mask is true, in place (reads the mask)."""
+    base.require_tensor(mask, "masked_scatter", "mask")
+    if mask._dtype is not dtypes.bool_:
+        raise StateError("masked_scatter_ only supports boolean masks, but got mask with dtype "
+                         f"{mask._dtype.name}", fix="mask.bool()")
     if source._dtype is not input._dtype:
         raise DTypeError("masked_scatter: expected self and source to have same dtypes but got "
                          f"{input._dtype.name} and {source._dtype.name}", fix="source.to(x.dtype)")
@@ -748,8 +778,19 @@ def masked_scatter_(input: TensorBase, mask: TensorBase, source: TensorBase) -> 
 
 
 def masked_scatter(input: TensorBase, mask: TensorBase, source: TensorBase) -> Any:
-    """A copy with elements of source where a mask is true."""
-    return masked_scatter_(e.clone(input), mask, source)
+    """A copy with elements of source, in order, where a mask is true (reads the mask).
+
+    Shape: (*), (*), any -> the broadcast shape of input and mask.
+
+    Example:
+        >>> import lampion as torch
+        >>> mask = torch.tensor([True, False, True])
+        >>> torch.zeros(3).masked_scatter(mask, torch.tensor([1., 2.]))
+        tensor([1., 0., 2.])
+    """
+    base.require_tensor(mask, "masked_scatter", "mask")
+    shape = broadcast_shape("masked_scatter", [input._shape, mask._shape])
+    return masked_scatter_(e.clone(s.expand(input, shape)), mask, source)
 
 
 def unique(input: TensorBase, sorted: bool = True, return_inverse: bool = False,
@@ -773,21 +814,32 @@ def unique(input: TensorBase, sorted: bool = True, return_inverse: bool = False,
 
 def unique_consecutive(input: TensorBase, return_inverse: bool = False,
                        return_counts: bool = False, dim: int | None = None) -> Any:
-    """Runs of equal elements, one each (reads the tensor)."""
+    """Runs of equal elements, one of each (reads the tensor).
+
+    Args:
+        return_inverse: also return the number of the run that each element is in.
+        return_counts: also return how long the runs are.
+        dim: compare whole slices along an axis; None compares elements of the flattened tensor.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.unique_consecutive(torch.tensor([1, 1, 2, 1]), return_counts=True)
+        (tensor([1, 2, 1]), tensor([2, 1, 1]))
+    """
+    axis = 0 if dim is None else normalize_dim(dim, len(input._shape), "unique_consecutive")
     array = input._read().reshape(-1) if dim is None else input._read()
-    if dim not in (None, 0):
-        raise ArgumentError("unique_consecutive: only dim=0 or None is supported",
-                            fix="x.transpose(0, dim)")
-    flat = array.reshape(len(array), -1)
-    new = np.ones(len(array), bool)
+    rows = np.moveaxis(array, axis, 0) if array.ndim else array.reshape(1)
+    flat = rows.reshape(len(rows), -1) if rows.size else np.zeros((len(rows), 1))
+    new = np.ones(len(rows), bool)
     new[1:] = (flat[1:] != flat[:-1]).any(1)
     starts = np.flatnonzero(new)
-    results = [base.wrap(ir.leaf(np.ascontiguousarray(array[starts]), input._dtype))]
+    picked = np.moveaxis(rows[starts], 0, axis) if array.ndim else array
+    results = [base.wrap(ir.leaf(np.ascontiguousarray(picked), input._dtype))]
     if return_inverse:
         inverse = (np.cumsum(new) - 1).reshape(input._shape if dim is None else -1)
         results.append(base.wrap(ir.leaf(inverse.astype(np.int64), dtypes.int64)))
     if return_counts:
-        counts = np.diff(np.append(starts, len(array)))
+        counts = np.diff(np.append(starts, len(rows)))
         results.append(base.wrap(ir.leaf(counts.astype(np.int64), dtypes.int64)))
     return tuple(results) if len(results) > 1 else results[0]
 
@@ -823,28 +875,7 @@ def histc(input: TensorBase, bins: int = 100, min: float = 0, max: float = 0) ->
     return base.wrap(ir.leaf(counts.astype(input._dtype.array), input._dtype))
 
 
-def searchsorted(sorted_sequence: TensorBase, input: Any, *, out_int32: bool = False,
-                 right: bool = False) -> Any:
-    """Where elements would be inserted into a sorted vector (reads both)."""
-    values = input._read() if isinstance(input, TensorBase) else np.asarray(input)
-    found = np.searchsorted(sorted_sequence._read(), values, "right" if right else "left")
-    dtype = dtypes.int32 if out_int32 else dtypes.int64
-    return base.wrap(ir.leaf(np.asarray(found).astype(dtype.array), dtype))
-
-
-def bucketize(input: Any, boundaries: TensorBase, *, out_int32: bool = False,
-              right: bool = False) -> Any:
-    """The bucket between boundaries that each element falls into."""
-    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
-
-
-def isin(elements: TensorBase, test_elements: Any) -> Any:
-    """Whether each element occurs in a collection (reads both)."""
-    found = np.isin(elements._read(), as_tensor(test_elements)._read())
-    return base.wrap(ir.leaf(np.asarray(found), dtypes.bool_))
-
-
 record_module(
     globals(), but=("getitem", "nonzero", "masked_select", "masked_scatter", "masked_scatter_",
-    "unique", "unique_consecutive", "bincount", "histc", "searchsorted", "bucketize", "isin",
+    "unique", "unique_consecutive", "bincount", "histc",
     "index_put_places"))

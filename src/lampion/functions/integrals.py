@@ -133,6 +133,7 @@ def gradient(input: TensorBase, *, spacing: Any = 1, dim: Any = None, edge_order
     Returns:
         One tensor of the input's shape for each axis.
     """
+    spacing = 1 if spacing is None else spacing
     dims = normalize_dims(dim, len(base.require_tensor(input, "gradient")._shape), "gradient")
     if edge_order not in (1, 2):
         raise StateError("torch.gradient only supports edge_order=1 and edge_order=2.")

@@ -181,6 +181,8 @@ def _batched(a: TensorBase, b: TensorBase) -> Any:
 
 
 def _weighted(beta: Any, input: Any, alpha: Any, made: Any) -> Any:
+    if made._dtype.category == dtypes.INTEGER:
+        alpha, beta = int(alpha), int(beta)  # weights of whole numbers are whole, in PyTorch too
     made = made if alpha == 1 else e.mul(made, alpha)
     _check_types("addmm", made, input)
     if broadcast_shape("addmm", [input._shape, made._shape]) != made._shape:
@@ -213,7 +215,10 @@ def addmv(input: TensorBase, mat: TensorBase, vec: TensorBase, *, beta: Any = 1,
 
 def addr(input: TensorBase, vec1: TensorBase, vec2: TensorBase, *, beta: Any = 1,
          alpha: Any = 1) -> Any:
-    """beta * input + alpha * outer(vec1, vec2)."""
+    """beta * input + alpha * outer(vec1, vec2); for booleans, or of ands."""
+    if input._dtype is vec1._dtype is vec2._dtype is dtypes.bool_:
+        made = outer(vec1, vec2)
+        return e.bitwise_or(e.bitwise_and(input, bool(beta)), e.bitwise_and(made, bool(alpha)))
     return _weighted(beta, input, alpha, outer(vec1, vec2))
 
 
@@ -280,7 +285,17 @@ def kron(input: TensorBase, other: TensorBase) -> Any:
 
 
 def tensordot(a: TensorBase, b: TensorBase, dims: Any = 2) -> Any:
-    """Products summed over several axes of both."""
+    """Products summed over several axes of both.
+
+    Args:
+        dims: how many of the last axes of a meet the first of b; or two lists, the axes of a and
+            those of b that meet.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.tensordot(torch.ones(2, 3, 4), torch.ones(3, 4, 5), dims=2).shape
+        torch.Size([2, 5])
+    """
     if isinstance(dims, int):
         left = list(range(len(a._shape) - dims, len(a._shape)))
         right = list(range(dims))
@@ -289,6 +304,11 @@ def tensordot(a: TensorBase, b: TensorBase, dims: Any = 2) -> Any:
     left = [normalize_dim(d, len(a._shape), "tensordot") for d in left]
     right = [normalize_dim(d, len(b._shape), "tensordot") for d in right]
     for p, q in zip(left, right, strict=True):
+        # A size of 1 stands for any size: what it meets is added up first.
+        if a._shape[p] == 1 != b._shape[q]:
+            b = r.sum(b, q, True)
+        elif b._shape[q] == 1 != a._shape[p]:
+            a = r.sum(a, p, True)
         if a._shape[p] != b._shape[q]:
             raise ShapeError(f"contracted dimensions need to match, but first has size "
                              f"{a._shape[p]} in dim {p} and second has size {b._shape[q]} in dim "

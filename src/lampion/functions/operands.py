@@ -203,11 +203,22 @@ def write_out(out: TensorBase, result: TensorBase) -> TensorBase:
         raise StateError("functions with out=... arguments don't support automatic "
                          "differentiation, but one of the arguments requires grad.",
                          fix="y = f(x) instead of f(x, out=y)")
+    out._check_writable("out")
     dtypes.check_cast(result._dtype, out._dtype, "out")
     if tuple(out._shape) != tuple(result._shape):
-        out._set_up(out._storage, (), result._shape, result._strides, 0)
-        out._storage.version.count += 1
-        out._storage._bind(registry["cast"](result._value, dtype=out._dtype))
+        made = registry["cast"](result._value, dtype=out._dtype)
+        storage, shared = out._storage, out._storage.shared
+        if shared is not None and shared.alive():
+            raise StateError("Trying to resize storage that is not resizable",
+                             why="out shares its memory with NumPy", fix="out=torch.empty(0)")
+        if out._is_view:
+            # The memory belongs to others too, who keep its old size.
+            storage = base.Storage(made)
+            base.unrecorded()
+        else:
+            storage._bind(made)
+        out._set_up(storage, (), result._shape, result._strides, 0)
+        storage.version.count += 1
         return out
     write("out", out, registry["copy"](result._value), ())
     return out

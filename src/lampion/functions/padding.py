@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lampion import errors
-from lampion.functions import primitive
+from lampion.functions import creation, indexing, primitive
 from lampion.functions.checks import require_tensor
 from lampion.functions.shape import cat
 from lampion.replay.recorded import record_module
@@ -22,8 +24,8 @@ def pad(
 
     Args:
         input: any shape; (N, C, ...) or (C, ...) when the mode is not 'constant'.
-        pad: (before, after) of the last axis, then of the one before it, and so on; with mode
-            'constant' a negative number cuts elements off.
+        pad: (before, after) of the last axis, then of the one before it, and so on; a negative
+            number cuts elements off.
         mode: 'constant' adds `value`, 'reflect' mirrors without repeating the edge, 'replicate'
             repeats the edge, 'circular' goes on from the other side.
         value: what 'constant' adds, 0 when None.
@@ -116,16 +118,20 @@ def _joined(input: Tensor, dim: int, before: Tensor | None, after: Tensor | None
     return cat([part for part in (before, input, after) if part is not None], dim)
 
 
-def _refuse_cut(mode: str, before: int, after: int) -> None:
-    if before < 0 or after < 0:
-        raise errors.UnsupportedError(
-            f"pad: mode={mode!r} with a negative padding ({before}, {after})",
-            why="only mode='constant' cuts", fix="input.narrow(dim, start, length) first",
-        )
+def _picked(input: Tensor, dim: int, before: int, after: int, rule: Callable) -> Tensor:
+    """The elements at `rule(place)`, for each place of the result counted from the input's first.
+
+    This is how a side that is cut fits beside one that grows.
+    """
+    if input.shape[dim] + before + after == 0:
+        raise errors.ShapeError(
+            f"pad: padding ({before}, {after}) of axis {dim} with length {input.shape[dim]}",
+            why="input is too small: nothing would be left of the axis")
+    places = rule(np.arange(-before, input.shape[dim] + after))
+    return indexing.index_select(input, dim, creation.tensor(places))
 
 
 def _reflect(input: Tensor, dim: int, before: int, after: int) -> Tensor:
-    _refuse_cut("reflect", before, after)
     length = input.shape[dim]
     if max(before, after) >= length:
         raise errors.ShapeError(
@@ -134,19 +140,23 @@ def _reflect(input: Tensor, dim: int, before: int, after: int) -> Tensor:
             "itself is not repeated",
             fix="mode='replicate', or a smaller padding",
         )
+    if before < 0 or after < 0:
+        return _picked(input, dim, before, after,
+                       lambda k: length - 1 - np.abs(length - 1 - np.abs(k)))
     left = input.narrow(dim, 1, before).flip(dim) if before else None
     right = input.narrow(dim, length - 1 - after, after).flip(dim) if after else None
     return _joined(input, dim, left, right)
 
 
 def _replicate(input: Tensor, dim: int, before: int, after: int) -> Tensor:
-    _refuse_cut("replicate", before, after)
     length = input.shape[dim]
     if length == 0:
         raise errors.ShapeError(
             f"pad: mode='replicate', axis {dim} of {errors.shape_text(input.shape)} is empty",
             why="there is no edge to repeat",
         )
+    if before < 0 or after < 0:
+        return _picked(input, dim, before, after, lambda k: np.clip(k, 0, length - 1))
 
     def repeated(start: int, count: int) -> Tensor:
         shape = list(input.shape)
@@ -159,7 +169,10 @@ def _replicate(input: Tensor, dim: int, before: int, after: int) -> Tensor:
 
 
 def _circular(input: Tensor, dim: int, before: int, after: int) -> Tensor:
-    _refuse_cut("circular", before, after)
+    if before < 0 or after < 0:
+        kept = input.shape[dim] + min(before, 0) + min(after, 0)
+        input = input.narrow(dim, max(-before, 0), kept)
+        before, after = max(before, 0), max(after, 0)
     length = input.shape[dim]
     if max(before, after) > length:
         raise errors.ShapeError(

@@ -17,12 +17,13 @@ import numpy as np
 from .. import base, dtypes, ir, ops
 from ..base import TensorBase, is_number
 from ..dtypes import dtype as DType
-from ..errors import ArgumentError, DTypeError, DTypeOperationError, StateError
+from ..errors import ArgumentRangeError, DTypeError, DTypeOperationError, StateError
 from ..ir import Value, registry
 from ..replay.recorded import record_module
 from . import elementwise as e
 from .creation import finish
 from .operands import broadcast_shape, check_sizes, shape_argument, write
+from .outputs import takes_out
 
 MASK = (1 << 64) - 1
 
@@ -314,7 +315,8 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: DType = dtype
 
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *,
            generator: Generator | None = None, dtype: DType | None = None,
-           device: Any = None, requires_grad: bool = False) -> Any:
+           layout: Any = None, device: Any = None, pin_memory: bool = False,
+           requires_grad: bool = False) -> Any:
     """Normal numbers with given mean and standard deviation (numbers or tensors)."""
     tensors = [x for x in (mean, std) if isinstance(x, TensorBase)]
     if is_number(std) and std < 0:
@@ -336,6 +338,7 @@ def _check_probability(name: str, input: TensorBase) -> None:
     base.check_known(input, check)
 
 
+@takes_out
 def bernoulli(input: TensorBase, p: float | None = None, *,
               generator: Generator | None = None) -> Any:
     """1 with probability input (or p), else 0."""
@@ -343,7 +346,11 @@ def bernoulli(input: TensorBase, p: float | None = None, *,
     _check_probability("bernoulli", chance)
     kind = input._dtype if input._dtype.is_floating_point else dtypes.get_default_dtype()
     drawn = finish(_uniform(tuple(input._shape), kind, generator))
-    return e.lt(drawn, chance.detach()).to(input._dtype)
+    made = e.lt(drawn, chance.detach()).to(input._dtype)
+    if not input._tracked:
+        return made
+    # A draw has no slope: the gradient is 0, as in PyTorch.
+    return base.call(registry["overwrite"], (input, made), {}, label="bernoulli")
 
 
 def multinomial(input: TensorBase, num_samples: int, replacement: bool = False, *,
@@ -453,7 +460,7 @@ def exponential_(input: TensorBase, lambd: float = 1.0, *,
                  generator: Generator | None = None) -> Any:
     """Fill with exponential waiting times of rate lambd."""
     if lambd <= 0:
-        raise ArgumentError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
+        raise ArgumentRangeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
     kind = _floating("exponential_", input._dtype)
     drawn = _uniform(tuple(input._shape), kind, generator)
     with _unrecorded():
@@ -464,6 +471,8 @@ def exponential_(input: TensorBase, lambd: float = 1.0, *,
 def cauchy_(input: TensorBase, median: float = 0.0, sigma: float = 1.0, *,
             generator: Generator | None = None) -> Any:
     """Fill with Cauchy numbers."""
+    if sigma <= 0:
+        raise StateError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
     drawn = _uniform(tuple(input._shape), _floating("cauchy_", input._dtype), generator)
     with _unrecorded():
         value = registry["tan"]((drawn - 0.5) * math.pi) * sigma + median
@@ -473,6 +482,8 @@ def cauchy_(input: TensorBase, median: float = 0.0, sigma: float = 1.0, *,
 def log_normal_(input: TensorBase, mean: float = 1.0, std: float = 2.0, *,
                 generator: Generator | None = None) -> Any:
     """Fill with numbers whose logarithm is normal."""
+    if std <= 0:
+        raise StateError(f"log_normal_ expects std > 0.0, but found std={std}")
     drawn = _normal(tuple(input._shape), _floating("log_normal_", input._dtype), generator)
     with _unrecorded():
         value = registry["exp"](drawn * std + mean)

@@ -19,6 +19,7 @@ from ..replay.recorded import record_module
 from . import elementwise as e
 from .complex_numbers import imag, real
 from .operands import normalize_dim, normalize_dims, result_strides
+from .outputs import same_type, takes_out
 
 r = ops.reduction
 
@@ -157,6 +158,8 @@ def _nonempty(name: str, x: TensorBase, dims: tuple[int, ...], given: bool = Fal
                               why="no elements have no extreme")
 
 
+@same_type
+@takes_out
 def amax(input: TensorBase, dim: Any = (), keepdim: bool = False, *, axis: Any = None,
          keepdims: bool | None = None) -> Any:
     """The largest along axes; equal extremes share the gradient evenly."""
@@ -165,6 +168,8 @@ def amax(input: TensorBase, dim: Any = (), keepdim: bool = False, *, axis: Any =
     return _reduce("amax", r.max, input, dims, keep)
 
 
+@same_type
+@takes_out
 def amin(input: TensorBase, dim: Any = (), keepdim: bool = False, *, axis: Any = None,
          keepdims: bool | None = None) -> Any:
     """The smallest along axes; equal extremes share the gradient evenly."""
@@ -176,6 +181,8 @@ def amin(input: TensorBase, dim: Any = (), keepdim: bool = False, *, axis: Any =
 AminmaxResult = _pair("aminmax", "min", "max")
 
 
+@same_type
+@takes_out
 def aminmax(input: TensorBase, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """The smallest and the largest element, of everything or along one axis.
 

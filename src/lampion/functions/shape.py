@@ -33,6 +33,7 @@ from .operands import (
     normalize_dims,
     result_strides,
     shape_argument,
+    write_out,
 )
 
 m = ops.movement
@@ -443,6 +444,9 @@ def narrow(input: TensorBase, dim: int, start: Any, length: int) -> Any:
     if not input._shape:
         raise StateError("narrow() cannot be applied to a 0-dim tensor.")
     axis = normalize_dim(dim, len(input._shape), "narrow")
+    if isinstance(start, TensorBase) and (
+            start._shape or start._dtype.is_floating_point or start._dtype is dtypes.bool_):
+        raise StateError("narrow(): start must be an 0-dim integral Tensor.")
     begin, size = as_index(start, "narrow"), input._shape[axis]
     if length < 0:
         raise StateError("narrow(): length must be non-negative.")
@@ -552,7 +556,7 @@ def unbind(input: TensorBase, dim: int = 0) -> tuple:
 
 
 def _position_view(input: TensorBase, table: np.ndarray, shape, stride, offset) -> Any:
-    index = ir.leaf(np.ascontiguousarray(table, np.int64), dtypes.int64)
+    index = ir.leaf(np.asarray(table, np.int64, order="C"), dtypes.int64)
     index.label = "constant"
     return make_view(input, ((POSITIONS, {"index": index}),), shape, stride, offset)
 
@@ -730,8 +734,8 @@ def cat(tensors: Sequence[TensorBase], dim: int = 0, *, axis: int | None = None,
     result = call(m.concat, tuple(kept), {"axis": place}, values=values, label="cat")
     if out is None:
         return result
-    from_result = out.resize_(result._shape) if tuple(out._shape) != result._shape else out
-    return from_result.copy_(result)
+    out._check_apart(tensors, "cat", whole=True)
+    return write_out(out, result)
 
 
 concat = concatenate = cat
@@ -778,14 +782,32 @@ def _each(tensors, function):
 
 
 def hstack(tensors: Sequence[TensorBase]) -> Any:
-    """Joined along columns (1-d: along their axis)."""
+    """Tensors joined along columns, vectors along their only axis.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.hstack([torch.tensor([1, 2]), torch.tensor([3])])
+        tensor([1, 2, 3])
+    """
     tensors = atleast_1d(list(tensors))
+    if not tensors:
+        raise StateError("hstack expects a non-empty TensorList")
     return cat(tensors, 0 if len(tensors[0]._shape) == 1 else 1)
 
 
 def vstack(tensors: Sequence[TensorBase]) -> Any:
-    """Joined along rows."""
-    return cat(atleast_2d(list(tensors)), 0)
+    """Tensors joined along rows; vectors become rows.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.vstack([torch.tensor([1, 2]), torch.tensor([3, 4])])
+        tensor([[1, 2],
+                [3, 4]])
+    """
+    tensors = atleast_2d(list(tensors))
+    if not tensors:
+        raise StateError("vstack expects a non-empty TensorList")
+    return cat(tensors, 0)
 
 
 row_stack = vstack
@@ -887,7 +909,26 @@ def roll(input: TensorBase, shifts: Any, dims: Any = None) -> Any:
 
 
 def rot90(input: TensorBase, k: int = 1, dims: Sequence[int] = (0, 1)) -> Any:
-    """Turned by k quarter turns in the plane of two axes."""
+    """Turned by k quarter turns in the plane of two axes.
+
+    Args:
+        k: how many quarter turns from the first axis of dims toward the second.
+        dims: two different axes.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.tensor([[1, 2], [3, 4]]).rot90()
+        tensor([[2, 4],
+                [1, 3]])
+    """
+    if len(dims) != 2:
+        raise StateError(f"rot90: expected total rotation dims == 2, but got dims = {len(dims)}")
+    rank = len(base.require_tensor(input, "rot90")._shape)
+    if rank < 2:
+        raise StateError(f"rot90: expected total dims >= 2, but got total dims = {rank}")
+    first, second = (normalize_dim(d, rank, "rot90") for d in dims)
+    if first == second:
+        raise StateError(f"rot90: expected rotation dims to be different, but got {tuple(dims)}")
     k %= 4
     if k == 0:
         return input.clone()

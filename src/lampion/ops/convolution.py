@@ -11,6 +11,7 @@ import math
 
 from ..ir import Type, Value
 from .define import opaque
+from .movement import slice_
 
 
 def output_size(size, kernel, stride, padding, dilation) -> tuple[int, ...]:
@@ -92,6 +93,14 @@ def _convolution_result(x: Value, weight: Value, stride, padding, dilation, grou
     return Type((x.shape[0], weight.shape[0]) + out, x.dtype)
 
 
+def _first(x: Value, shape: tuple[int, ...]) -> Value:
+    """The part of x that begins at its corner."""
+    if x.shape == shape:
+        return x
+    zeros, ones = (0,) * len(shape), (1,) * len(shape)
+    return slice_(x, start=zeros, stop=shape, step=ones)
+
+
 _plain = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2), "groups": 1}
 _grouped = {"stride": (1,), "padding": (1,), "dilation": (1,), "groups": 2}
 
@@ -108,11 +117,14 @@ convolution_input = opaque(
     meaning=_convolution_input, kernel="convolution_input",
     result=lambda g, weight, size, stride, padding, dilation, groups: Type(
         (g.shape[0], weight.shape[1] * groups) + tuple(size), g.dtype),
+    # A size with room for another window (an output padding of a stride or more) has positions
+    # that g has not.
     grad=lambda gg, y, g, weight, size, **s: (
-        convolution(gg, weight, **s),
+        _first(convolution(gg, weight, **s), g.shape),
         convolution_weight(gg, g, kernel=weight.shape[2:], **s)),
     samples=((((2, 4, 3, 4), (4, 3, 3, 2)), {"size": (5, 6), **_plain}),
-             (((2, 6, 5), (6, 2, 3)), {"size": (5,), **_grouped})))
+             (((2, 6, 5), (6, 2, 3)), {"size": (5,), **_grouped}),
+             (((2, 4, 2, 3), (4, 3, 2, 2)), {"size": (6, 7), **_plain})))
 
 convolution_weight = opaque(
     "convolution_weight", "Gradient of a convolution for its weight.",

@@ -286,7 +286,8 @@ def _lu_meaning(xp, x):
     if not x.size:
         lower = xp.broadcast_to(xp.eye(m, size, dtype=x.dtype), lead + (m, size))
         order = xp.broadcast_to(xp.arange(m), lead + (m,))
-    return _packed(xp, (order.astype(x.dtype), lead), (lower, lead), (upper, lead))
+    parts = ((order.astype(x.dtype), (m,)), (lower, (m, size)), (upper, (size, n)))
+    return _packed(xp, *((part.reshape(lead + shape), lead) for part, shape in parts))
 
 
 def _lu_grad(g, y, x):
