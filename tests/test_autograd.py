@@ -718,3 +718,20 @@ def test_gradients_of_slices_add_up_where_they_overlap(torch, ends):
         expected[:, begin:end] += k + 2
     loss.backward()
     np.testing.assert_array_equal(x.grad.numpy(), expected)
+
+
+def test_a_gradient_of_another_shape_than_its_input_is_refused():
+    """Kernels would write beyond the end of memory."""
+    from lampion import grad, ir
+    from lampion.ops.define import opaque
+
+    wrong = opaque(
+        "wrong_gradient", "Its gradient has one element more than its input.",
+        meaning=lambda xp, x: x, result=lambda x: x.type,
+        grad=lambda g, y, x: (ir.full((4,), 0, x.dtype),), kernel="none")
+    ir.registry.pop("wrong_gradient", None)
+    leaf = ir.leaf(np.zeros(3, np.float32), lampion.float32)
+    leaf.tracked = True
+    y = wrong(leaf)
+    with pytest.raises(ir.VerifyError, match="wrong_gradient"):
+        grad.spread(y, ir.full((3,), 1, lampion.float32))

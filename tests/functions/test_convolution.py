@@ -111,3 +111,13 @@ def test_patch_errors():
     check_error("unfold", numbers(1, 2, 2, 2), 3, expected=RuntimeError)
     check_error("fold", numbers(1, 11, 30), (6, 7), 2, expected=RuntimeError)
     check_error("fold", numbers(1, 12, 29), (6, 7), 2, expected=RuntimeError, mention="5x6")
+
+
+@pytest.mark.parametrize("settings", [
+    {"stride": (3, 2), "output_padding": (2, 3), "dilation": (4, 4), "groups": 2},
+    {"stride": 2, "padding": 1, "output_padding": 2, "dilation": 3},
+])
+def test_output_padding_with_room_for_another_window(settings):
+    """The gradient's convolution then has positions that the input has not."""
+    channels = 4 // settings.get("groups", 1)
+    check("conv_transpose2d", numbers(2, 4, 4, 3), numbers(4, channels, 4, 5), **settings)

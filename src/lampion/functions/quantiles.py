@@ -81,7 +81,7 @@ def _arranged(found: Any, many: bool, axis: int | None, rank: int, keepdim: bool
     found = s.movedim(found, -1, 0)
     if keepdim and axis is None:
         found = s.reshape(found, (-1,) + (1,) * rank)
-    elif keepdim and rank:
+    elif keepdim and rank and axis is not None:
         found = s.unsqueeze(found, axis + 1)
     elif not rank or axis is None:
         found = s.reshape(found, -1)

@@ -132,6 +132,7 @@ convolution_weight = opaque(
     result=lambda x, g, kernel, stride, padding, dilation, groups: Type(
         (g.shape[1], x.shape[1] // groups) + tuple(kernel), x.dtype),
     grad=lambda gg, y, x, g, kernel, **s: (
-        convolution_input(g, gg, size=x.shape[2:], **s), convolution(x, gg, **s)),
+        convolution_input(g, gg, size=x.shape[2:], **s),
+        _first(convolution(x, gg, **s), g.shape)),
     samples=((((2, 3, 5, 6), (2, 4, 3, 4)), {"kernel": (3, 2), **_plain}),
              (((2, 4, 5), (2, 6, 5)), {"kernel": (3,), **_grouped})))
