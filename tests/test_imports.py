@@ -34,7 +34,7 @@ ROOMS = (
         " backends amp accelerator distributed switches variable",
         "numpy safetensors PIL",
     ),
-    ("8 training", "train models doctor show probe", "numpy matplotlib"),
+    ("8 training", "train models doctor show probe distributions", "numpy matplotlib"),
     ("9 commands", "cli studio serve __main__ lampion_command", "numpy"),
 )
 # Imports inside functions: only of heavy optional extras.

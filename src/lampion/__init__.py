@@ -5,6 +5,7 @@
 The names are PyTorch's. Start with `tensor`, `nn`, `optim`, `utils.data`, `autograd`.
 """
 
+import importlib as _importlib
 import math as _math
 from os import environ as _environ
 
@@ -31,6 +32,9 @@ from .functions.random import (
     normal, rand, rand_like, randint, randint_like, randn, randn_like, randperm, seed,
     set_rng_state,
 )
+from .functions.samplers import binomial, poisson
+from .functions.samplers import dirichlet as _sample_dirichlet
+from .functions.samplers import standard_gamma as _standard_gamma
 from .functions.elementwise import (
     abs, abs_, absolute, acos, acosh, add, addcdiv, addcmul, allclose, arccos, arccosh, arcsin,
     arcsinh, arctan, arctan2, arctanh, asin, asinh, atan, atan2, atanh, bitwise_and,
@@ -169,6 +173,16 @@ HalfTensor, BFloat16Tensor = typed("HalfTensor", float16), typed("BFloat16Tensor
 LongTensor, IntTensor = typed("LongTensor", int64), typed("IntTensor", int32)
 ShortTensor, CharTensor = typed("ShortTensor", int16), typed("CharTensor", int8)
 ByteTensor, BoolTensor = typed("ByteTensor", uint8), typed("BoolTensor", bool)
+
+# Loaded when first asked for, so that `import lampion` does not wait for them.
+_LATER = ("distributions",)
+
+
+def __getattr__(name):
+    if name in _LATER:
+        return _importlib.import_module(f"lampion.{name}")
+    raise AttributeError(f"module 'lampion' has no attribute '{name}'")
+
 
 # The thread that imports lampion is the one whose calls are followed.
 set_replay(_environ.get("LAMPION_REPLAY", "1") != "0")

@@ -165,8 +165,12 @@ def fork_rng(devices: Any = None, enabled: bool = True):
 
 def _key(shape: tuple[int, ...], generator: Generator | None) -> Value:
     """Where in its sequence the generator takes a number for each element."""
-    count = math.prod(shape)
-    start = (generator or current_generator()).advance(-(-count // 4))
+    return draw_blocks(-(-math.prod(shape) // 4), generator)
+
+
+def draw_blocks(blocks: int, generator: Generator | None = None) -> Value:
+    """Take the next blocks of a generator; return where they begin, for the random ops."""
+    start = (generator or current_generator()).advance(blocks)
     key = ir.leaf(np.array(start, np.uint64).view(np.int64), dtypes.int64)
     if ir.mode.noting is not None:
         ir.mode.noting.keys.append(key)
@@ -503,4 +507,4 @@ def geometric_(input: TensorBase, p: float, *, generator: Generator | None = Non
 
 record_module(
     globals(), but=("current_generator", "give_thread_its_own_generator", "manual_seed", "seed",
-    "initial_seed", "get_rng_state", "set_rng_state", "fork_rng", "multinomial"))
+    "initial_seed", "get_rng_state", "set_rng_state", "fork_rng", "multinomial", "draw_blocks"))

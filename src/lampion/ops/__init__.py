@@ -13,6 +13,7 @@ from . import (
     elementwise,
     error_functions,
     gamma,
+    implicit,
     indexing,
     matrix,
     movement,
@@ -21,12 +22,14 @@ from . import (
     pooling,
     random,
     reduction,
+    samplers,
     scattering,
     statistics,
 )
 
 __all__ = [
     "bessel", "complex_numbers", "contraction", "control", "convolution", "decomposition",
-    "elementwise", "error_functions", "gamma", "indexing", "matrix", "movement", "number_parts",
-    "polynomials", "pooling", "random", "reduction", "scattering", "statistics",
+    "elementwise", "error_functions", "gamma", "implicit", "indexing", "matrix", "movement",
+    "number_parts", "polynomials", "pooling", "random", "reduction", "samplers", "scattering",
+    "statistics",
 ]

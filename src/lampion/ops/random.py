@@ -17,13 +17,11 @@ WEYL = (0x9E3779B9, 0xBB67AE85)
 ROUNDS = 10
 
 
-def _philox(xp, key, shape):
-    """Fill `shape` with 32 random bits each; key holds (seed, offset in blocks of four)."""
-    count = math.prod(shape)
-    blocks = -(-count // 4)
+def words(xp, key, blocks):
+    """Return the four words of 32 bits of each block; key holds (seed, offset in blocks)."""
     low32, shift = xp.uint64(0xFFFFFFFF), xp.uint64(32)
     seed, offset = (xp.asarray(key).astype(xp.uint64)[k] for k in (0, 1))
-    counter = xp.arange(blocks, dtype=xp.uint64) + offset
+    counter = blocks + offset
     c0, c1 = counter & low32, counter >> shift
     c2, c3 = xp.zeros_like(c0), xp.zeros_like(c0)
     k0, k1 = seed & low32, seed >> shift
@@ -34,7 +32,14 @@ def _philox(xp, key, shape):
             (first >> shift) ^ c3 ^ k1, first & low32,
         )
         k0, k1 = (k0 + xp.uint64(WEYL[0])) & low32, (k1 + xp.uint64(WEYL[1])) & low32
-    bits = xp.stack([c0, c1, c2, c3], axis=1).reshape(-1)[:count]
+    return c0, c1, c2, c3
+
+
+def _philox(xp, key, shape):
+    """Fill `shape` with 32 random bits each."""
+    count = math.prod(shape)
+    blocks = xp.arange(-(-count // 4), dtype=xp.uint64)
+    bits = xp.stack(words(xp, key, blocks), axis=1).reshape(-1)[:count]
     return bits.astype(xp.int64).reshape(shape)
 
 
