@@ -121,7 +121,7 @@ from .autograd import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
     set_grad_enabled,
 )
-from . import fft, linalg, masked, nn, optim, signal, special, utils
+from . import array_api, fft, linalg, masked, nn, optim, signal, special, utils
 from .functions.activation import (
     celu, celu_, hardshrink, prelu, rrelu, rrelu_, selu, selu_, threshold, threshold_,
 )

@@ -39,7 +39,7 @@ CASES: dict[str, tuple] = {
 INDEXED = {"take", "put", "put_add", "gather", "scatter", "scatter_add"}
 DIFFERENTIABLE = sorted(
     op.name for op in registry.values() if op.complex in ("own", "holomorphic")
-    and op.grad is not ir.zero and op.name != "where" and op.name not in INDEXED)
+    and op.grad is not ir.zero and op.name not in ("where", "eig", *INDEXED))
 
 
 def operands(name, shapes, seed=0):
@@ -124,6 +124,22 @@ def test_a_real_leaf_gets_a_real_gradient():
     (x * (3 + 4j)).abs().sum().backward()
     assert x.grad.dtype is lampion.float32
     np.testing.assert_allclose(x.grad.numpy(), [5, 5], rtol=1e-6)
+
+
+def test_the_gradient_of_eigenvalues_and_vectors_agrees_with_pytorch():
+    torch = pytest.importorskip("torch")
+    for kind in (np.float64, np.complex128):
+        (value,) = operands("eig", [SQUARE])
+        array = value.data.astype(kind) if kind is np.complex128 else value.data.real.copy()
+        found = []
+        for library in (torch, lampion):
+            x = library.tensor(array, requires_grad=True)
+            values, vectors = library.linalg.eig(x)
+            # Vectors may be turned by any angle: only their sizes mean something.
+            total = ((values.real ** 2 + values.imag).sum(-1) * vectors.abs().pow(3).sum((-1, -2)))
+            total.sum().backward()
+            found.append(x.grad.resolve_conj().numpy())
+        np.testing.assert_allclose(found[1], found[0], rtol=1e-8, atol=1e-10)
 
 
 UNARY = [name for name in DIFFERENTIABLE if name not in CASES and hasattr(lampion, name)]

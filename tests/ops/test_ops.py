@@ -41,7 +41,7 @@ NO_BOOLEAN = {"gcd", "neg", "sub", "shift_left", "shift_right", "floor_divide", 
 # their gradients against central differences along symmetric changes.
 ONE_TRIANGLE = {"cholesky", "eigh"}
 # Of complex numbers: tests/ops/test_complex_numbers.py holds them against slow truths.
-OF_COMPLEX = {"complex", "real", "imag", "conj", "magnitude", "fourier"}
+OF_COMPLEX = {"complex", "real", "imag", "conj", "magnitude", "fourier", "eig"}
 # These have a derivative by their last argument only, as in PyTorch.
 ONE_ARGUMENT = {"igamma", "igammac", "zeta"}
 # The gradient of a random number is taken at a fixed share of its distribution, not at fixed bits;
@@ -76,7 +76,7 @@ def claimed(op):
         return (dtypes.float64,)
     if op.name == "random_below":
         return (dtypes.float32,)
-    if op.name == "complex":
+    if op.name in ("complex", "eig"):
         return (dtypes.float32, dtypes.float64)
     if op.name in OF_COMPLEX:
         return (dtypes.complex64, dtypes.complex128)

@@ -107,7 +107,11 @@ def to_array(data: Any, dtype: DType | None) -> tuple[np.ndarray, DType]:
         data = list(data)
     kind = dtypes.chosen(dtype) or _leaf_kind(data) or dtypes.get_default_dtype()
     try:
-        array = np.array(_nested(data))
+        # Of large whole numbers NumPy would make floating ones.
+        array = np.array(_nested(data), np.uint64 if kind is dtypes.uint64 else None)
+    except OverflowError:
+        raise StateError("value cannot be converted to type uint64 without overflow",
+                         why="uint64 holds 0 to 18446744073709551615") from None
     except ValueError:
         _check_regular(data)
         raise

@@ -23,6 +23,7 @@ CholeskyResult = _pair("linalg_cholesky_ex", "L", "info")
 EighResult = _pair("linalg_eigh", "eigenvalues", "eigenvectors")
 QRResult = _pair("linalg_qr", "Q", "R")
 SVDResult = _pair("linalg_svd", "U", "S", "Vh")
+EigResult = _pair("linalg_eig", "eigenvalues", "eigenvectors")
 OldSVDResult = _pair("svd", "U", "S", "V")
 LUResult = _pair("linalg_lu", "P", "L", "U")
 LUFactorResult = _pair("linalg_lu_factor", "LU", "pivots")
@@ -175,6 +176,35 @@ def eigvalsh(A: TensorBase, UPLO: str = "L") -> Any:
     check_matrix("linalg.eigvalsh", A, True)
     packed = base.call(d.eigh, (A,), {"upper": upper}, label="linalg_eigh")
     return real(_parts(packed, (A._shape[-1],))[0])
+
+
+def eig(A: TensorBase) -> Any:
+    """The eigenvalues and eigenvectors of a square matrix, in no order.
+
+    A = V diag(w) V^-1.
+
+    Shape: (*, N, N) -> w (*, N), V (*, N, N), both complex.
+
+    Raises:
+        StateError: the matrix has infinite or NaN elements.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.linalg.eig(torch.tensor([[0., -1.], [1., 0.]])).eigenvalues
+        tensor([0.+1.j, 0.-1.j])
+    """
+    check_matrix("linalg.eig", A, True)
+    packed = base.call(ops.eigenvalues.eig, (A,), {}, label="linalg_eig")
+    n = A._shape[-1]
+    return EigResult(*_parts(packed, (n,), (n, n)))
+
+
+def eigvals(A: TensorBase) -> Any:
+    """The eigenvalues of a square matrix, complex, in no order.
+
+    Shape: (*, N, N) -> (*, N).
+    """
+    return eig(A).eigenvalues
 
 
 def svd(A: TensorBase, full_matrices: bool = True, *, driver: str | None = None) -> Any:

@@ -14,6 +14,7 @@ from ..errors import DTypeError, ShapeError, StateError, shape_text
 from . import elementwise as e
 from . import linalg, reduction
 from . import shape as s
+from .complex_numbers import real
 from .decomposition import check_matrix, permuted_rows
 from .operands import broadcast_shape
 
@@ -73,7 +74,7 @@ def slogdet(A: TensorBase) -> Any:
     """
     check_matrix("linalg.slogdet", A, True)
     return SlogdetResult(base.call(m.determinant_sign, (A,), {}, label="linalg_slogdet"),
-                         base.call(m.log_determinant, (A,), {}, label="linalg_slogdet"))
+                         real(base.call(m.log_determinant, (A,), {}, label="linalg_slogdet")))
 
 
 def logdet(input: TensorBase) -> Any:

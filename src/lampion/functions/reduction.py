@@ -400,6 +400,8 @@ def norm(input: TensorBase, p: Any = "fro", dim: Any = None, keepdim: bool = Fal
         dim: the axes; None for all.
     """
     x = input if dtype is None else input.to(dtype)
+    if x._dtype.is_complex:
+        x = e.abs(x)
     if not x._dtype.is_floating_point:
         raise DTypeError("linalg.vector_norm: Expected a floating point or complex tensor as "
                          f"input. Got {x._dtype.name}", fix="x.float().norm()")

@@ -10,6 +10,7 @@ from . import (
     control,
     convolution,
     decomposition,
+    eigenvalues,
     elementwise,
     error_functions,
     gamma,
@@ -29,7 +30,7 @@ from . import (
 
 __all__ = [
     "bessel", "complex_numbers", "contraction", "control", "convolution", "decomposition",
-    "elementwise", "error_functions", "gamma", "implicit", "indexing", "matrix", "movement",
-    "number_parts", "polynomials", "pooling", "random", "reduction", "samplers", "scattering",
-    "statistics",
+    "eigenvalues", "elementwise", "error_functions", "gamma", "implicit", "indexing", "matrix",
+    "movement", "number_parts", "polynomials", "pooling", "random", "reduction", "samplers",
+    "scattering", "statistics",
 ]

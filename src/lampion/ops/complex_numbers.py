@@ -99,7 +99,8 @@ HOLOMORPHIC = (
     "triangular_solve", "determinant", "cofactor", "matrix_exponential", "fourier",
 )
 # The gradient rules of these are written for real matrices only.
-WITHOUT_GRADIENT = ("cholesky", "qr", "eigh", "svd", "singular_values", "pseudoinverse")
+WITHOUT_GRADIENT = ("cholesky", "qr", "eigh", "svd", "singular_values", "pseudoinverse",
+                    "determinant_sign", "log_determinant")
 
 for name in OWN:
     registry[name].complex = "own"

@@ -43,7 +43,8 @@ def unpack(packed: Value, *shapes: Shape) -> list[Value]:
     return found
 
 
-def _packed(xp, *arrays):
+def packed(xp, *arrays):
+    """Put parts, each given with its leading axes, one after another along the last axis."""
     return xp.concatenate(
         [array.reshape(lead + (_size(array.shape[len(lead):]),)) for array, lead in arrays], -1)
 
@@ -100,7 +101,7 @@ def _qr_meaning(xp, x, complete):
         r = xp.zeros(lead + (m if complete else min(m, n), n), x.dtype)
     else:
         q, r = xp.linalg.qr(x, "complete" if complete else "reduced")
-    return _packed(xp, (q, lead), (r, lead))
+    return packed(xp, (q, lead), (r, lead))
 
 
 def _qr_square_grad(gq, gr, q, r):
@@ -146,10 +147,10 @@ def _eigh_meaning(xp, x, upper):
     if not x.size:
         return xp.zeros(lead + (x.shape[-1] * (x.shape[-1] + 1),), x.dtype)
     values, vectors = xp.linalg.eigh(x, "U" if upper else "L")
-    return _packed(xp, (values, lead), (vectors, lead))
+    return packed(xp, (values, lead), (vectors, lead))
 
 
-def _differences(s: Value) -> Value:
+def differences(s: Value) -> Value:
     """s_j - s_i in row i and column j, 1 on the diagonal."""
     n = s.shape[-1]
     wide = s.shape + (n,)
@@ -162,7 +163,7 @@ def _eigh_grad(g, y, x, upper):
     n = x.shape[-1]
     values, vectors = unpack(y, (n,), (n, n))
     gvalues, gvectors = unpack(g, (n,), (n, n))
-    turned = matmul(transpose(vectors), gvectors) / _differences(values)
+    turned = matmul(transpose(vectors), gvectors) / differences(values)
     inner = turned - diagonal_matrix(diagonal_vector(turned)) + diagonal_matrix(gvalues)
     made = matmul(matmul(vectors, inner), transpose(vectors))
     return ((made + transpose(made)) * 0.5,)
@@ -192,9 +193,9 @@ def _svd_meaning(xp, x, complete):
         sizes = (m, n) if complete else (k, k)
         u = xp.broadcast_to(xp.eye(m, sizes[0], dtype=x.dtype), lead + (m, sizes[0]))
         v = xp.broadcast_to(xp.eye(sizes[1], n, dtype=x.dtype), lead + (sizes[1], n))
-        return _packed(xp, (u, lead), (xp.zeros(lead + (k,), x.dtype), lead), (v, lead))
+        return packed(xp, (u, lead), (xp.zeros(lead + (k,), x.dtype), lead), (v, lead))
     u, s, v = xp.linalg.svd(x, full_matrices=complete)
-    return _packed(xp, (u, lead), (s, lead), (v, lead))
+    return packed(xp, (u, lead), (s, lead), (v, lead))
 
 
 def _skew(x: Value) -> Value:
@@ -219,7 +220,7 @@ def _svd_grad(g, y, x, complete):
     gu, gs, gv = unpack(g, *svd_shapes(x, complete))
     k, (m, n) = s.shape[-1], x.shape[-2:]
     u, gu, v, gv = _columns(u, 0, k), _columns(gu, 0, k), _rows(v, k), _rows(gv, k)
-    gaps = _differences(s * s)
+    gaps = differences(s * s)
     left = _skew(matmul(transpose(u), gu)) / gaps
     right = _skew(matmul(v, transpose(gv))) / gaps
     inner = _scale_columns(left, s) + _scale_rows(right, s) + diagonal_matrix(gs)
@@ -287,7 +288,7 @@ def _lu_meaning(xp, x):
         lower = xp.broadcast_to(xp.eye(m, size, dtype=x.dtype), lead + (m, size))
         order = xp.broadcast_to(xp.arange(m), lead + (m,))
     parts = ((order.astype(x.dtype), (m,)), (lower, (m, size)), (upper, (size, n)))
-    return _packed(xp, *((part.reshape(lead + shape), lead) for part, shape in parts))
+    return packed(xp, *((part.reshape(lead + shape), lead) for part, shape in parts))
 
 
 def _lu_grad(g, y, x):
