@@ -30,8 +30,8 @@ ROOMS = (
     ("6d tensor", "tensor", "numpy"),
     (
         "7 layers and data",
-        "nn optim data utils serialization vision linalg special fft masked signal array_api cuda mps"
-        " xpu backends amp accelerator distributed switches variable",
+        "nn optim data utils serialization vision linalg special fft masked signal array_api cuda"
+        " mps xpu backends amp accelerator distributed switches variable",
         "numpy safetensors PIL",
     ),
     ("8 training", "train models doctor show probe distributions", "numpy matplotlib"),
