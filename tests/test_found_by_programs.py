@@ -173,6 +173,134 @@ PROGRAMS = {
         x = torch.arange(6.0).reshape(2, 3).t()
         y = torch.tensor([*x.flip(0).stride(), *x.sort(0).values.stride()])
     """,
+    "no elements written to the tensor they come from": """
+        x = torch.zeros(0)
+        x[torch.zeros(0, dtype=torch.bool)] = x
+    """,
+    "no rows of a tensor written to itself, beside a whole slice": """
+        x = torch.zeros(2, 0)
+        x[:, torch.zeros(0, dtype=torch.int64)] = x
+    """,
+    "no elements, with a leading axis that is dropped": """
+        y = torch.zeros(1, 0)
+        y[torch.tensor([True]), :] = y
+    """,
+    "a whole view of one number that came to require grad": """
+        x, z = torch.tensor(0.0, requires_grad=True), torch.zeros(())
+        a = z.T.add_(x)
+        b = a.squeeze().tanh_()
+        y = torch.tensor([g is None for g in torch.autograd.grad(b, [a, x], allow_unused=True)])
+    """,
+    "what is retained stays with the node before a transpose": """
+        x = torch.tensor(1.75, requires_grad=True) * 2
+        x.retain_grad()
+        x.transpose_(-1, -1)
+        torch.autograd.grad(x, x)
+        y = torch.tensor(x.grad is None)
+    """,
+    "a hook stays behind where what is retained moves on": """
+        x = torch.ones(2, requires_grad=True) * 1
+        view = x.view(2)
+        with torch.no_grad():
+            view += 1
+        x.register_hook(lambda grad: grad * 2)
+        x.retain_grad()
+        x += 1
+        view.square().sum().backward()
+        y = x.grad
+    """,
+    "a leaf written with what was computed from it": """
+        x = torch.zeros(2, requires_grad=True)
+        z = x.clone()
+        x.requires_grad_(False)
+        x += z
+        x.sum().backward()
+    """,
+    "a gradient that does not fit a leaf of another shape": """
+        x = torch.tensor(1.5, requires_grad=True)
+        x.mean().backward()
+        with torch.no_grad():
+            x.unsqueeze_(0)
+        x.exp().sum().backward()
+    """,
+    "a leaf transposed in place": """
+        x = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+        with torch.no_grad():
+            x.t_()
+        (x * torch.tensor([[1.0, 2.0], [3.0, 4.0]])).sum().backward()
+        y = x.grad
+    """,
+    "a leaf transposed in place after it was used": """
+        x = torch.ones(2, 3, requires_grad=True)
+        z = x.exp().sum()
+        with torch.no_grad():
+            x.t_()
+        z.backward()
+    """,
+    "backward from a leaf that has a gradient, again and again": """
+        grads = []
+        for _ in range(4):
+            x = torch.tensor(1.75, requires_grad=True)
+            x.backward(torch.tensor(0.0), retain_graph=True)
+            g = x.grad
+            g.tolist()
+            x.backward()
+            grads += [g.item(), g._version]
+        y = torch.tensor(grads[::2])
+    """,
+    "the strides of no positions": """
+        y = torch.tensor([*torch.nonzero(torch.tensor(False)).stride(),
+                          *torch.nonzero(torch.tensor(True)).stride()])
+    """,
+    "the strides of activations of a transposed tensor": """
+        x = torch.linspace(-3, 8, 12).reshape(3, 4).t()
+        f = torch.nn.functional
+        made = [f.hardtanh(x), f.relu6(x), f.hardsigmoid(x), f.hardshrink(x), x.angle(),
+                f.threshold(x, 0.5, 1.0), torch.signbit(x), torch.isreal(x), torch.tensor(x),
+                torch.rand_like(x), x.argsort(0)]
+        y = torch.tensor([z.stride() for z in made])
+    """,
+    "results in row-major order whatever they are computed from": """
+        x = torch.linspace(-3, 8, 9).reshape(3, 3).t()
+        made = [x.softmax(0), x.log_softmax(1), 2 ** x, x.repeat(1, 1), torch.addmm(x, x, x)]
+        y = torch.tensor([z.stride() for z in made])
+    """,
+    "the strides of a quarter turn": """
+        y = torch.tensor([torch.rot90(torch.ones(3).expand(4, 3), k).stride() for k in (1, 3)])
+    """,
+    "einsum sums a letter that one operand has once, then promotes": """
+        y = torch.einsum('ij,j->i', torch.tensor([[-2.5, 2.25], [0.25, -1.5]]), torch.tensor([5]))
+    """,
+    "new data over an old gradient path": """
+        x = torch.ones(2, 2, requires_grad=True)
+        z = x * 3
+        z.data = torch.arange(4.0).reshape(2, 2).t()
+        (z * z).sum().backward()
+        y = x.grad
+    """,
+    "one number added at several positions": "torch.index_add(torch.ones(3), 0, "
+        "torch.tensor([0, 0]), torch.tensor(1.0))",
+    "one number added to a vector": "torch.index_add(torch.ones(3), 0, torch.tensor([0]), "
+        "torch.tensor(1.0))",
+    "an axis that is not there, and a source that overlaps": """
+        x = torch.zeros(2, 2)
+        x.scatter_add_(5, torch.zeros(2, 2, dtype=torch.int64), x)
+    """,
+    "rows of a table that is none":
+        "torch.nn.functional.embedding(torch.tensor([5]), torch.ones(()))",
+    "a mask of floating-point numbers":
+        "torch.ones(3).masked_scatter_(torch.ones(3), torch.ones(3))",
+    "a matrix that is one number": "torch.mv(torch.tensor(1.0), torch.ones(3))",
+    "one write at several positions of an expanded axis": """
+        x = torch.zeros(3)
+        x.expand(2, 3).index_fill_(1, torch.tensor([0, 1, 2]), 5.0)
+        y = torch.tensor(x._version)
+    """,
+    "a view detached in inference mode": """
+        y = torch.ones(2, 2)
+        with torch.inference_mode():
+            y[0].detach_()
+    """,
 }
 
 

@@ -302,7 +302,10 @@ class TensorBase:
         """The value this tensor stands for now."""
         base = self._storage.read()
         if not self._steps:
-            return base
+            if not (self._is_view and base.tracked and self._leaf_marker() is None):
+                return base
+            # Something that requires grad was written into what this is a whole view of.
+            self._steps = ((registry["reshape"], {"shape": self._shape}),)
         if self._cached is not None and self._cached[0] is base and not base.volatile:
             return self._cached[1]
         before, mode.grad = mode.grad, True
@@ -440,11 +443,11 @@ class TensorBase:
         for before, step in zip(reversed(stages), reversed(self._steps), strict=False):
             value = _undo_step(before, step, value)
         retained = self._storage.retained
-        old = self._storage.value
+        old = None if retained is None else origin(self._storage.value)
         self._storage.write(value)
-        if retained is not None and mode.grad and old.hooks and retained in old.hooks:
+        if old is not None and mode.grad and old.hooks and retained in old.hooks:
             old.hooks.remove(retained)
-            new = self._storage.value
+            new = origin(self._storage.value)
             new.hooks = [*(new.hooks or ()), retained]
 
     def _write_repeated(self, value: Value) -> Value:

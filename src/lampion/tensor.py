@@ -322,6 +322,12 @@ class Tensor(TensorBase):
             self._root_here(storage, marker)
         self._storage, self._cached = storage, None
 
+    def _begin_again(self, marker: Value) -> None:
+        """Be a leaf in another shape than `marker` has, with its hooks."""
+        fresh = Value(None, (), {}, self._shape, self._dtype, tracked=True)
+        fresh.leaf, fresh.hooks = weakref.ref(self), marker.hooks
+        self._become_leaf(fresh)
+
     def _root_here(self, storage: Storage, marker: Value) -> None:
         storage.value.tracked, storage.value.history = False, None
         view = object.__new__(base.TensorType)
@@ -416,7 +422,7 @@ class Tensor(TensorBase):
 
     def detach_(self) -> Any:
         """Take the tensor itself off its gradient path."""
-        if self._is_view:
+        if self._is_view and not mode.inference:
             raise StateError("Can't detach views in-place. Use detach() instead. If you are using "
                              "DistributedDataParallel (DDP) for training, and gradient_as_bucket_"
                              "view is set as True, gradients are views of DDP buckets",
@@ -440,13 +446,15 @@ class Tensor(TensorBase):
         base.require_tensor(other, "data", "value")
         base.unrecorded()
         marker, counter = self._leaf_marker(), self._storage.version
+        path = origin(self._value) if self._tracked and marker is None else None
         self._storage = base.detached(other._storage, own_version=True)
         self._steps, self._shape, self._strides = other._steps, other._shape, other._strides
         self._offset, self._cached = other._offset, None
         if marker is not None and self._dtype.is_inexact:
-            fresh = Value(None, (), {}, self._shape, self._dtype, tracked=True)
-            fresh.leaf, fresh.hooks = weakref.ref(self), marker.hooks
-            self._become_leaf(fresh)
+            self._begin_again(marker)
+        elif path is not None and path.shape == self._shape and path.dtype is self._dtype:
+            self._become_leaf(path)  # no leaf: it goes on from what the old data came from
+            self._storage.rooted = None
         self._storage.version = counter  # of the tensor, not of its memory
 
     def register_hook(self, hook: Callable) -> RemovableHandle:
@@ -787,7 +795,7 @@ class Tensor(TensorBase):
     def resize_(self, *size: Any, memory_format: Any = None) -> Any:
         """Give the tensor itself another size; what is new is zero."""
         target = shapes.shape_argument(size, "resize_")
-        if self._tracked:
+        if self._tracked and not (mode.inference and tuple(target) == tuple(self._shape)):
             raise StateError("cannot resize variables that require grad")
         if tuple(target) == tuple(self._shape):
             return self

@@ -35,6 +35,8 @@ class Difference:
         source: the whole program, for entries that hold for some programs only.
         raised: the statements that raised on both sides before.
         line: the statement that shows it.
+        joint: variables that share memory with a gradient that was handed out, in PyTorch only.
+        repeated: variables that were leaves over repeated elements.
     """
 
     what: str
@@ -48,6 +50,8 @@ class Difference:
     source: str = ""
     raised: tuple[str, ...] = ()
     line: str = ""
+    joint: frozenset[str] = frozenset()
+    repeated: frozenset[str] = frozenset()
 
     @property
     def group(self) -> tuple[str, str]:
@@ -75,6 +79,15 @@ def _tensors(value: Any) -> Iterator[Seen]:
             yield from _tensors(item)
 
 
+def repeated_leaves(trace: Trace) -> frozenset[str]:
+    """Return the variables that were, at some time, leaves that repeat their elements."""
+    return frozenset(
+        name for event in trace.events for name, facts in event.facts.items()
+        for f in (facts if isinstance(facts, list) else [facts])
+        if isinstance(f, Facts) and f.is_leaf and f.requires_grad and 0 not in f.shape
+        and any(n > 1 and s == 0 for n, s in zip(f.shape, f.stride, strict=True)))
+
+
 class Comparison:
     """Compares two recordings of one program.
 
@@ -97,7 +110,10 @@ class Comparison:
                        if isinstance(event.outcome, Raised))
         line = "" if different.event is None else self.expected.events[
             different.event].statement.source
-        return replace(different, source=str(self.program), raised=raised, line=line)
+        joint = frozenset(re.split(r"[.[]", label)[0]
+                          for pair in self.expected.joint - self.found.joint for label in pair)
+        return replace(different, source=str(self.program), raised=raised, line=line,
+                       joint=joint, repeated=repeated_leaves(self.expected))
 
     def _first(self) -> Difference | None:
         pairs = zip(self.expected.events, self.found.events, strict=False)
@@ -173,7 +189,7 @@ class Comparison:
             if expected_class(one) not in two.classes:
                 yield "exception", path, one, two
         elif isinstance(one, dict) and isinstance(two, dict):
-            for name in one.keys() | two.keys():
+            for name in dict.fromkeys((*one, *two)):
                 if name in one and name in two:
                     yield from self._all(one[name], two[name], f"{path}{name}")
                 else:

@@ -8,6 +8,7 @@ dtypes, flags, version counters, exceptions) is recorded after each statement.
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -51,11 +52,13 @@ class Trace:
         final: every variable as data, read at the end.
         aliasing: what the variables hold after a distinct sentinel was written through each of
             them, in order and then in reverse order: equal only if the same memory is shared.
+        joint: pairs of tensors that share memory, one of them handed out by autograd.grad().
     """
 
     events: list[Event]
     final: dict[str, Any]
     aliasing: list[Any]
+    joint: frozenset[tuple[str, str]] = frozenset()
 
 
 @lru_cache(maxsize=50_000)
@@ -174,11 +177,31 @@ class Run:
             })
         return outcomes
 
+    def joint(self) -> frozenset[tuple[str, str]]:
+        """Return the pairs that share memory of which one came from autograd.grad(), by name."""
+        gradients = {e.statement.source.split(" = ")[0] for e in self.events
+                     if " = torch.autograd.grad(" in e.statement.source}
+        holders: dict[Any, list[str]] = {}
+        for name, value in self.variables().items():
+            for number, tensor in enumerate(tensors_in(value, self.module)):
+                grad = attempt(lambda tensor=tensor: tensor.grad)
+                for label, t in ((f"{name}[{number}]", tensor), (f"{name}.grad[{number}]", grad)):
+                    if isinstance(t, self.module.Tensor) and t.numel():
+                        holders.setdefault(attempt(_memory, t), []).append(label)
+        return frozenset(
+            pair for labels in holders.values() for pair in itertools.combinations(labels, 2)
+            if any(label.split("[")[0] in gradients for label in pair))
+
     def _mark(self, tensor: Any, sentinel: int) -> None:
         if tensor.is_inference():
             return  # PyTorch refuses the write after it is done
         with self.module.no_grad():
             tensor.fill_(sentinel % 2 if tensor.dtype is self.module.bool else sentinel)
+
+
+def _memory(tensor: Any) -> int:
+    """Return where the memory of a tensor begins."""
+    return tensor.data_ptr() - tensor.storage_offset() * tensor.element_size()
 
 
 def _values(value: Any, module: Any) -> Any:
@@ -203,4 +226,5 @@ def execute(program: Program, module: Any, reference: Trace | None = None) -> Tr
     run = Run(module, reference)
     run.run(program.statements)
     final = run.snapshot()
-    return Trace(run.events, final, run.aliasing())
+    joint = run.joint()
+    return Trace(run.events, final, run.aliasing(), joint)

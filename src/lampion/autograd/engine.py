@@ -64,9 +64,17 @@ def _deliver(marker: Value, g: Value) -> None:
     tensor = marker.leaf()
     if tensor is None or not tensor._tracked:
         return
-    if g.shape != tensor._shape:  # the leaf was squeezed in place
-        g = registry["reshape"](g, shape=tensor._shape)
+    if tensor._leaf_marker() is None:
+        raise GradientError(
+            "leaf variable has been moved into the graph interior",
+            why="a tensor that was a leaf when it was used is now the result of an in-place "
+            "operation, and can collect no gradient", fix="x = x + y in place of x += y")
     held = tensor._gradient
+    if held is None:
+        if g.shape != tensor._shape:
+            g = _fitting(g, tensor._shape)
+    elif g.shape != held._shape:
+        g = _fitting(g, held._shape, narrow=False)
     if held is None:
         tensor._gradient = wrap(g if mode.grad else base.stop(g))
     elif mode.grad:
@@ -77,6 +85,21 @@ def _deliver(marker: Value, g: Value) -> None:
         if mode.noting is not None:
             mode.noting.refuse("a hook runs")
         hook(tensor)
+
+
+def _fitting(g: Value, shape: tuple[int, ...], narrow: bool = True) -> Value:
+    """Return the gradient of a leaf whose shape was changed in place, in another shape.
+
+    Args:
+        narrow: axes of size 1 may be dropped.
+    """
+    if [n for n in g.shape if n != 1] == [n for n in shape if n != 1] and (
+            narrow or len(g.shape) <= len(shape)):
+        return registry["reshape"](g, shape=shape)
+    raise ShapeError(
+        f"output with shape {list(shape)} doesn't match the broadcast shape {list(g.shape)}",
+        why="the leaf was given another shape in place after it was used, or after it had "
+        "collected a gradient", fix="x.grad = None when x gets another shape")
 
 
 def run(seeds, wanted=None, retain=False, create_graph=False, deliver=None):

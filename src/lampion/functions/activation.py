@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lampion import dtypes, errors
 from lampion.functions import random
 from lampion.functions.checks import axis, named, require_floating, require_tensor, source, store
+from lampion.functions.operands import laid_out, row_major
 from lampion.replay.recorded import record_module
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def threshold(
     """
     require_tensor("threshold", "input", input)
     x = source(input, inplace)
-    return named("threshold", store(input, x.masked_fill(x <= threshold, value), inplace))
+    result = laid_out(x.masked_fill(x <= threshold, value), x)
+    return named("threshold", store(input, result, inplace))
 
 
 def hardtanh(
@@ -80,7 +82,8 @@ def _limit(input: Tensor, low: float, high: float) -> Tensor:
     # Not clamp: clamp passes the gradient at the limits, these functions do not.
     if not input.is_floating_point():
         return input.clamp(int(low), int(high))
-    return input.masked_fill(input <= low, low).masked_fill(input >= high, high)
+    limited = input.masked_fill(input <= low, low).masked_fill(input >= high, high)
+    return laid_out(limited, input)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -364,7 +367,8 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """
     require_tensor("hardshrink", "input", input)
     require_floating("hardshrink", "input", input)
-    return named("hardshrink", input.masked_fill((input >= -lambd) & (input <= lambd), 0))
+    result = input.masked_fill((input >= -lambd) & (input <= lambd), 0)
+    return named("hardshrink", laid_out(result, input))
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -429,7 +433,7 @@ def softmax(
     """
     shifted, dim = _shifted("softmax", input, dim, _stacklevel, dtype)
     power = shifted.exp()
-    return named("softmax", power / power.sum(dim, keepdim=True))
+    return named("softmax", row_major(power / power.sum(dim, keepdim=True)))
 
 
 def log_softmax(
@@ -445,7 +449,8 @@ def log_softmax(
     Shape: any -> same.
     """
     shifted, dim = _shifted("log_softmax", input, dim, _stacklevel, dtype)
-    return named("log_softmax", shifted - shifted.exp().sum(dim, keepdim=True).log())
+    result = shifted - shifted.exp().sum(dim, keepdim=True).log()
+    return named("log_softmax", row_major(result))
 
 
 def softmax_of(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:

@@ -13,7 +13,7 @@ from .. import base, dtypes, ir, ops
 from ..base import TensorBase, call
 from ..errors import DTypeError, DTypeOperationError, ShapeError, StateError
 from . import elementwise as e
-from .operands import broadcast_shape
+from .operands import broadcast_shape, laid_out
 from .shape import select, stack
 
 c = ops.complex_numbers
@@ -149,7 +149,7 @@ def angle(input: TensorBase) -> Any:
     x = input if input._dtype.is_floating_point else input.to(dtypes.get_default_dtype())
     made = e.where(e.lt(x, 0), math.pi, e.where(e.isnan(x), x, e.mul(x.detach(), 0)))
     made = e.where(e.isinf(x), e.where(e.lt(x, 0), math.pi, 0.0).to(x._dtype), made)
-    return call(ops.elementwise.overwrite, (x, made._value), {}, label="angle")
+    return laid_out(call(ops.elementwise.overwrite, (x, made._value), {}, label="angle"), x)
 
 
 def sgn(input: TensorBase) -> Any:
@@ -175,7 +175,7 @@ def isreal(input: TensorBase) -> Any:
     """
     if base.require_tensor(input, "isreal")._dtype.is_complex:
         return e.eq(imag(input), 0)
-    return base.wrap(ir.full(tuple(input._shape), True, dtypes.bool_))
+    return laid_out(base.wrap(ir.full(tuple(input._shape), True, dtypes.bool_)), input)
 
 
 def view_as_real(input: TensorBase) -> Any:

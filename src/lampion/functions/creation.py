@@ -21,7 +21,7 @@ from ..errors import (
     shape_text,
 )
 from ..replay.recorded import record_module
-from .operands import as_index, check_sizes, number_value, shape_argument
+from .operands import as_index, check_sizes, laid_out, number_value, shape_argument
 
 
 def finish(value: ir.Value, requires_grad: bool = False, device: Any = None) -> Any:
@@ -179,7 +179,8 @@ def tensor(data: Any, *, dtype: DType | None = None, device: Any = None,
                       "sourceTensor.detach().clone().requires_grad_(True), rather than "
                       "torch.tensor(sourceTensor).", UserWarning, stacklevel=2)
     array, kind = to_array(data, dtype)
-    return finish(ir.leaf(array, kind), requires_grad, device)
+    made = finish(ir.leaf(array, kind), requires_grad, device)
+    return laid_out(made, data) if isinstance(data, TensorBase) else made
 
 
 def adopt(array: np.ndarray, dtype: DType | None = None) -> Any:

@@ -25,6 +25,7 @@ from .operands import (
     number_value,
     result_strides,
     result_type,
+    row_major,
     write,
     write_out,
 )
@@ -393,7 +394,8 @@ def pow(input: Any, exponent: Any, *, out: TensorBase | None = None) -> Any:
         return clone(input) if exponent else ge(input, False)
     _refuse_two_numbers("pow", input, exponent)
     _refuse_negative_power("pow", input, exponent)
-    return apply("pow", e.pow, (input, exponent), out=out)
+    result = apply("pow", e.pow, (input, exponent), out=out)
+    return result if isinstance(input, TensorBase) else row_major(result)
 
 
 def pow_(input: TensorBase, exponent: Any) -> Any:

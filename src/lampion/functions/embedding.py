@@ -82,7 +82,12 @@ def _check_table(function: str, input: Tensor, weight: Tensor) -> None:
             why="indices of rows are whole numbers of dtype torch.int64 or torch.int32",
             fix="input.long()",
         )
-    rows, width = weight.shape[0], weight.shape[-1]
+    if weight.dim() != 2:
+        raise errors.ShapeError(
+            f"{function}: weight is {errors.shape_text(weight.shape)}",
+            why="'weight' must be 2-D, rows times features",
+        )
+    rows, width = weight.shape
     check_known(input, lambda values: _check_rows(function, values, rows, width))
 
 
@@ -124,11 +129,6 @@ def embedding(
         [[0.0, 1.0], [1.0, 0.0]]
     """
     _check_table("embedding", input, weight)
-    if weight.dim() != 2:
-        raise errors.ShapeError(
-            f"embedding: weight is {errors.shape_text(weight.shape)}",
-            why="'weight' must be 2-D, rows times features",
-        )
     padding_idx = _padding_row(weight, padding_idx)
     if max_norm is not None:
         _shorten(weight, input, max_norm, norm_type)

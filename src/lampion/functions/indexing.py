@@ -300,11 +300,17 @@ def setitem(x: TensorBase, index: Any, update: Any) -> None:
     if not places:
         _set_view(view, update)
         return
+    if 0 in view._shape and isinstance(update, TensorBase) and update._shape[:1] == (1,):
+        update = s._same(update)  # PyTorch drops its leading axes, which makes another tensor
+    if view._sees_the_same_as(x) and all(
+            i is not None and (type(i) is not slice or i.start in (None, 0)) for i in items):
+        view = x  # whole slices beside positions: what is written is x itself
     masks = [p for _, p in places]
     if len(masks) == 1 and masks[0]._dtype is dtypes.bool_ and (
             is_number(update) or math.prod(update._shape) == 1) and len(masks[0]._shape):
         update = update if is_number(update) else s.reshape(update, ())
         axis = places[0][0]
+        view._check_writable("index_put_", same_everywhere=True)
         _check_mask(view, masks[0], axis)
         after = len(view._shape) - axis - len(masks[0]._shape)
         wide = s.reshape(masks[0], masks[0]._shape + (1,) * after) if after else masks[0]
@@ -371,8 +377,7 @@ def index_put_places(view: TensorBase, places: list, update: Any, accumulate: bo
     if lead > 0 and all(n == 1 for n in value.shape[:lead]):
         value = registry["reshape"](value, shape=value.shape[lead:])
     _check_fits_place(value.shape, target)
-    if 0 not in view._shape:
-        view._check_apart([update, *(index for _, index in places)], "index_put_", whole=True)
+    view._check_apart([update, *(index for _, index in places)], "index_put_", whole=True)
     value = ir.expand(value, target)
     rows = registry["permute"](value, order=ops.movement.inverse(plan.back))
     op = i.put_add if accumulate else i.put
@@ -592,6 +597,7 @@ def scatter_(input: TensorBase, dim: int, index: TensorBase, src: Any = None, *,
         raise ArgumentError(f"scatter: reduce argument must be either add or multiply, got "
                             f"{reduce!r}")
     input._check_writable("scatter_")
+    normalize_dim(dim, len(input._shape), "scatter_")
     input._check_apart((index, source), "scatter_", whole=True)
     made, _ = _scattered("scatter", _REDUCE[reduce], input, dim, index, source)
     return _over("scatter", input, made)
@@ -606,6 +612,7 @@ def scatter_add(input: TensorBase, dim: int, index: TensorBase, src: TensorBase)
 def scatter_add_(input: TensorBase, dim: int, index: TensorBase, src: TensorBase) -> Any:
     """y[i, index[i, j]] += src[i, j] for dim 1, in place."""
     input._check_writable("scatter_add_")
+    normalize_dim(dim, len(input._shape), "scatter_add_")
     input._check_apart((index, src), "scatter_add_", whole=True)
     made, _ = _scattered("scatter_add", i.scatter_add, input, dim, index, src)
     return _over("scatter_add", input, made)
@@ -656,7 +663,12 @@ def _index_write(name: str, op, input: TensorBase, dim: int, index: TensorBase, 
             raise DTypeError(f"{name}(): self and source expected to have the same dtype, but got "
                              f"(self) {x._dtype.name} and (source) {wide._dtype.name}",
                              fix="source.to(x.dtype)")
-        if len(wide._shape) != len(x._shape) or tuple(
+        if name == "index_add" and not source._shape and vector.numel() != 1:
+            raise IndexRangeError(
+                f"{name}(): Dimension specified as {dim} but tensor has no dimensions",
+                why="the source is a single number", fix="source.expand(len(index))")
+        scalar = name == "index_add" and len(source._shape) != len(input._shape)
+        if scalar or len(wide._shape) != len(x._shape) or tuple(
                 _rows_first(wide, axis)._shape) != shape:
             raise ShapeError(f"{name}(): Number of indices and source {list(source._shape)} do not "
                              f"fit self {list(input._shape)} at dimension {dim}")
@@ -714,8 +726,10 @@ def index_fill_(input: TensorBase, dim: int, index: TensorBase, value: Any) -> A
     if base.strides.overlaps(input._shape, input._strides):
         axis = normalize_dim(dim, len(input._shape), "index_fill")
         _index_value("index_fill", _vector("index_fill", index), input._shape[axis])
+        counter, count = input._version_pair()
         for position in index._read().reshape(-1):
             e.fill_(s.select(input, axis, int(position)), number)
+        counter.count = count + 1  # one write, however many positions
         return input
     return _over("index_fill", input, _index_write("index_fill", i.put, input, dim, index, number))
 
@@ -742,7 +756,8 @@ def nonzero(input: TensorBase, *, as_tuple: bool = False) -> Any:
     """The positions of all elements that are not zero, a row each (reads the tensor)."""
     found = np.nonzero(np.atleast_1d(input._read()))
     if not input._shape and not as_tuple:
-        return base.wrap(ir.leaf(np.zeros((len(found[0]), 0), np.int64), dtypes.int64))
+        return base.wrap(ir.leaf(np.zeros((len(found[0]), 0), np.int64), dtypes.int64),
+                         (1, len(found[0])))
     if as_tuple:
         return tuple(base.wrap(ir.leaf(p.astype(np.int64), dtypes.int64)) for p in found)
     rows = np.stack(found, 1).astype(np.int64)
@@ -771,6 +786,9 @@ def masked_scatter_(input: TensorBase, mask: TensorBase, source: TensorBase) -> 
     if source._dtype is not input._dtype:
         raise DTypeError("masked_scatter: expected self and source to have same dtypes but got "
                          f"{input._dtype.name} and {source._dtype.name}", fix="source.to(x.dtype)")
+    if mask._dtype is not dtypes.bool_:
+        raise DTypeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype "
+                         f"{mask._dtype.name}", fix="mask.bool()")
     wide = e.clone(s.expand(mask, input._shape))
     count = int(wide._read().sum())
     setitem(input, wide, e.clone(s.reshape(source, -1)[:count]))

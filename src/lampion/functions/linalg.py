@@ -12,6 +12,7 @@ from ..errors import (
     ArgumentTypeError,
     DTypeError,
     DTypeOperationError,
+    IndexRangeError,
     ShapeError,
     StateError,
     shape_text,
@@ -20,7 +21,7 @@ from ..replay.recorded import record_module
 from . import elementwise as e
 from . import reduction as r
 from . import shape as s
-from .operands import broadcast_shape, normalize_dim
+from .operands import broadcast_shape, normalize_dim, row_major
 
 product = ops.contraction.matmul
 
@@ -92,6 +93,9 @@ def mv(input: TensorBase, vec: TensorBase) -> Any:
 
     Shape: (N, K), (K) -> (N).
     """
+    if not input._shape:
+        raise IndexRangeError("mv: Dimension specified as 0 but tensor has no dimensions",
+                              why="the matrix is a single number", fix="vec * input")
     if len(input._shape) != 2 or len(vec._shape) != 1:
         raise StateError(f"vector + matrix @ vector expected, got {len(input._shape)}, "
                          f"{len(vec._shape)}")
@@ -198,7 +202,7 @@ def _weighted(beta: Any, input: Any, alpha: Any, made: Any) -> Any:
 def addmm(input: TensorBase, mat1: TensorBase, mat2: TensorBase, *, beta: Any = 1,
           alpha: Any = 1) -> Any:
     """beta * input + alpha * (mat1 @ mat2)."""
-    return _weighted(beta, input, alpha, mm(mat1, mat2))
+    return row_major(_weighted(beta, input, alpha, mm(mat1, mat2)))
 
 
 def addmm_(input: TensorBase, mat1: TensorBase, mat2: TensorBase, *, beta: Any = 1,
@@ -225,7 +229,7 @@ def addr(input: TensorBase, vec1: TensorBase, vec2: TensorBase, *, beta: Any = 1
 def baddbmm(input: TensorBase, batch1: TensorBase, batch2: TensorBase, *, beta: Any = 1,
             alpha: Any = 1) -> Any:
     """beta * input + alpha * bmm(batch1, batch2)."""
-    return _weighted(beta, input, alpha, bmm(batch1, batch2))
+    return row_major(_weighted(beta, input, alpha, bmm(batch1, batch2)))
 
 
 def addbmm(input: TensorBase, batch1: TensorBase, batch2: TensorBase, *, beta: Any = 1,
@@ -437,6 +441,15 @@ def _contract(x, letters, y, other, later):
             else:
                 y, other = r.sum(y, alone), [
                     c for k, c in enumerate(own) if k not in alone]
+    # A letter that one of them has with length 1: a sum over the other's axis, then a product.
+    for c in list(summed):
+        n, m = x._shape[letters.index(c)], y._shape[other.index(c)]
+        if n == 1 or m == 1:
+            x = s.squeeze(x, letters.index(c)) if n == 1 else r.sum(x, letters.index(c))
+            y = s.squeeze(y, other.index(c)) if m == 1 else r.sum(y, other.index(c))
+            letters, other = [d for d in letters if d != c], [d for d in other if d != c]
+            summed.remove(c)
+            both.remove(c)
     batch = [c for c in both if c in later]
     for c in both:
         n, m = x._shape[letters.index(c)], y._shape[other.index(c)]

@@ -10,7 +10,7 @@ from .. import base, dtypes, ir, ops
 from ..base import TensorBase
 from ..errors import ArgumentTypeError, DTypeError, DTypeOperationError, StateError
 from . import elementwise as e
-from .operands import apply, as_operand, result_type, write_out
+from .operands import apply, as_operand, laid_out, result_type, write_out
 
 p = ops.number_parts
 FrexpResult = namedtuple("frexp", ("mantissa", "exponent"))  # type: ignore[name-match]
@@ -26,8 +26,8 @@ def signbit(input: TensorBase) -> Any:
     """
     base.require_tensor(input, "signbit")
     if input._dtype is dtypes.bool_:
-        return base.wrap(ir.full(tuple(input._shape), False, dtypes.bool_))
-    return base.call(p.signbit, (input,), {})
+        return laid_out(base.wrap(ir.full(tuple(input._shape), False, dtypes.bool_)), input)
+    return laid_out(base.call(p.signbit, (input,), {}), input)
 
 
 def copysign(input: TensorBase, other: Any) -> Any:

@@ -125,6 +125,18 @@ def result_strides(shape: tuple[int, ...], operands: Sequence[Operand]) -> tuple
     return strides.elementwise(shape, [(t._shape, t._strides) for t in tensors])
 
 
+def laid_out(result: TensorBase, *operands: Operand) -> Any:
+    """Give a new result PyTorch's strides for an elementwise function of the operands."""
+    result._strides = result_strides(result._shape, operands) or strides.contiguous(result._shape)
+    return result
+
+
+def row_major(result: TensorBase) -> Any:
+    """Give a new result the strides of row-major order, whatever it was computed from."""
+    result._strides = strides.contiguous(result._shape)
+    return result
+
+
 def apply(
     name: str, op: Op, operands: Sequence[Any], *, floating: bool = False,
     dtype: dtypes.dtype | None = None, conditions: int = 0, out: Any = None,

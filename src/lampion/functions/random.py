@@ -22,7 +22,7 @@ from ..ir import Value, registry
 from ..replay.recorded import record_module
 from . import elementwise as e
 from .creation import finish
-from .operands import broadcast_shape, check_sizes, shape_argument, write
+from .operands import broadcast_shape, check_sizes, laid_out, shape_argument, write
 from .outputs import takes_out
 
 MASK = (1 << 64) - 1
@@ -286,23 +286,24 @@ def rand_like(input: TensorBase, *, dtype: DType | None = None, device: Any = No
               requires_grad: bool = False, generator: Generator | None = None,
               memory_format: Any = None) -> Any:
     """Uniform numbers, of the shape and type of another tensor."""
-    return rand(input._shape, dtype=dtype or input._dtype, requires_grad=requires_grad,
-                generator=generator)
+    return laid_out(rand(input._shape, dtype=dtype or input._dtype, requires_grad=requires_grad,
+                         generator=generator), input)
 
 
 def randn_like(input: TensorBase, *, dtype: DType | None = None, device: Any = None,
                requires_grad: bool = False, generator: Generator | None = None,
                memory_format: Any = None) -> Any:
     """Normal numbers, of the shape and type of another tensor."""
-    return randn(input._shape, dtype=dtype or input._dtype, requires_grad=requires_grad,
-                 generator=generator)
+    return laid_out(randn(input._shape, dtype=dtype or input._dtype, requires_grad=requires_grad,
+                          generator=generator), input)
 
 
 def randint_like(input: TensorBase, low: int, high: int | None = None, *,
                  dtype: DType | None = None, device: Any = None) -> Any:
     """Whole numbers, of the shape and type of another tensor."""
     low, high = (0, low) if high is None else (low, high)
-    return randint(low, high, tuple(input._shape), dtype=dtype or input._dtype)
+    return laid_out(
+        randint(low, high, tuple(input._shape), dtype=dtype or input._dtype), input)
 
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: DType = dtypes.int64,

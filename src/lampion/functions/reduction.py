@@ -18,7 +18,7 @@ from ..ir import Op, registry
 from ..replay.recorded import record_module
 from . import elementwise as e
 from .complex_numbers import imag, real
-from .operands import normalize_dim, normalize_dims, result_strides
+from .operands import laid_out, normalize_dim, normalize_dims, result_strides
 from .outputs import same_type, takes_out
 
 r = ops.reduction
@@ -512,7 +512,8 @@ def argsort(input: TensorBase, dim: int = -1, descending: bool = False,
     axis = normalize_dim(dim, _rank(input, "argsort"), "argsort")
     if not input._shape:
         return base.wrap(ir.full((), 0, dtypes.int64))
-    return call(r.argsort, (input,), {"axis": axis, "descending": bool(descending)})
+    return laid_out(
+        call(r.argsort, (input,), {"axis": axis, "descending": bool(descending)}), input)
 
 
 def sort(input: TensorBase, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:

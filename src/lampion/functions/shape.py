@@ -32,6 +32,7 @@ from .operands import (
     normalize_dim,
     normalize_dims,
     result_strides,
+    row_major,
     shape_argument,
     write_out,
 )
@@ -642,10 +643,14 @@ def _become(input: TensorBase, plan) -> Any:
     """Let a tensor object look at its memory in another way."""
     steps, shape, stride, offset = plan
     base.unrecorded()
-    retained = input._gradient
+    held, marker = input._gradient, input._leaf_marker()
+    # A node of its own even where nothing moves: what is retained stays with the one before.
+    steps = steps or ((m.reshape, {"shape": tuple(shape)}),)
     input._set_up(input._storage, input._steps + steps, shape, stride, offset, input._is_view)
-    input._gradient = retained
+    input._gradient = held
     input._storage.version.count += 1
+    if marker is not None and marker.leaf is not None and marker.leaf() is input:
+        input._begin_again(marker)  # its gradient has the new shape
     return input
 
 
@@ -934,8 +939,7 @@ def rot90(input: TensorBase, k: int = 1, dims: Sequence[int] = (0, 1)) -> Any:
         return input.clone()
     if k == 2:
         return flip(input, *dims)
-    turned = transpose(input, *dims)
-    return flip(turned, dims[0 if k == 1 else 1]) if k == 1 else flip(turned, dims[1])
+    return base.own(transpose(flip(input, dims[1 if k == 1 else 0]), *dims))
 
 
 def repeat(input: TensorBase, *times: Any, repeats: Any = ()) -> Any:
@@ -963,7 +967,7 @@ def repeat(input: TensorBase, *times: Any, repeats: Any = ()) -> Any:
     pairs = [n for k, size in zip(times, wide, strict=True) for n in (1, size)]
     target = [n for k, size in zip(times, wide, strict=True) for n in (k, size)]
     result = expand(reshape(input, pairs), target).clone()
-    return base.own(reshape(result, [k * n for k, n in zip(times, wide, strict=True)]))
+    return row_major(base.own(reshape(result, [k * n for k, n in zip(times, wide, strict=True)])))
 
 
 def tile(input: TensorBase, *times: Any, dims: Any = ()) -> Any:
