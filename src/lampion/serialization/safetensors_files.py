@@ -30,12 +30,13 @@ import safetensors
 
 from lampion.errors import FileFormatError, UnsupportedError
 
-# bfloat16 has no NumPy type: its bits travel as uint16.
+# bfloat16 has no NumPy type: its bits travel as uint16. C128 is read from PyTorch's files only.
 KINDS = {
     "BOOL": np.dtype(np.bool_), "U8": np.dtype(np.uint8), "I8": np.dtype(np.int8),
     "I16": np.dtype("<i2"), "I32": np.dtype("<i4"), "I64": np.dtype("<i8"),
     "F16": np.dtype("<f2"), "BF16": np.dtype("<u2"), "F32": np.dtype("<f4"),
-    "F64": np.dtype("<f8"),
+    "F64": np.dtype("<f8"), "U16": np.dtype("<u2"), "U32": np.dtype("<u4"),
+    "U64": np.dtype("<u8"), "C64": np.dtype("<c8"), "C128": np.dtype("<c16"),
 }
 LARGEST_HEADER = 100_000_000  # the package's limit
 PIECE = 1 << 24  # bytes asked for at a time: a wrong length must not ask for all memory

@@ -37,6 +37,7 @@ STORAGE_KINDS = {
     "FloatStorage": "F32", "DoubleStorage": "F64", "HalfStorage": "F16",
     "BFloat16Storage": "BF16", "LongStorage": "I64", "IntStorage": "I32", "ShortStorage": "I16",
     "CharStorage": "I8", "ByteStorage": "U8", "BoolStorage": "BOOL",
+    "ComplexFloatStorage": "C64", "ComplexDoubleStorage": "C128",
 }
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from lampion import dtypes
-from lampion.errors import ArgumentTypeError, FileFormatError
+from lampion.errors import ArgumentTypeError, FileFormatError, UnsupportedError
 from lampion.functions.creation import adopt
 from lampion.nn.parameter import Parameter
 from lampion.serialization.safetensors_files import KINDS, Stored
@@ -29,6 +29,7 @@ LARGEST_JSON_INTEGER = 2**53  # other readers of JSON keep numbers as doubles
 KIND_OF_DTYPE = {
     "bool": "BOOL", "uint8": "U8", "int8": "I8", "int16": "I16", "int32": "I32", "int64": "I64",
     "float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64",
+    "uint16": "U16", "uint32": "U32", "uint64": "U64", "complex64": "C64", "complex128": "C128",
 }
 FLOATING = ("float16", "bfloat16", "float32", "float64")
 DTYPE_OF_KIND = {kind: name for name, kind in KIND_OF_DTYPE.items()}
@@ -46,6 +47,10 @@ def to_stored(value: Tensor) -> Stored:
     """Return the elements of a tensor as an array, bfloat16 as its bits."""
     kind = KIND_OF_DTYPE[name_of(value.dtype)]
     elements = value.detach()._read()
+    if kind == "C128":
+        raise UnsupportedError("a tensor of complex128 cannot be saved",
+                               why="the safetensors format has complex64 only",
+                               fix="torch.view_as_real(x), or x.to(torch.complex64)")
     if kind == "BF16":  # kept as rounded float32
         bits = np.array(elements, np.float32, order="C").view(np.uint32) >> 16
         return kind, bits.astype(np.uint16)
