@@ -87,6 +87,7 @@ from .functions.complex_numbers import (
     angle, complex, conj, conj_physical, imag, is_conj, isreal, polar, real, resolve_conj,
     resolve_neg, sgn, view_as_complex, view_as_real,
 )
+from .functions.spectrogram import istft, stft
 from .functions.number_parts import (
     copysign, deg2rad, fill, float_power, frexp, gcd, heaviside,
     lcm, ldexp, logaddexp2, nextafter, rad2deg, signbit,

@@ -50,6 +50,7 @@ from .functions import (
     reduction,
     sample_statistics,
     special_functions,
+    spectrogram,
 )
 from .functions import elementwise as e
 from .functions import shape as shapes
@@ -1386,6 +1387,8 @@ class Tensor(TensorBase):
     resolve_conj = complex_numbers.resolve_conj
     resolve_neg = complex_numbers.resolve_neg
     is_conj = complex_numbers.is_conj
+    stft = spectrogram.stft
+    istft = spectrogram.istft
     signbit = number_parts.signbit
     digamma = special_functions.digamma
     i0 = special_functions.i0
