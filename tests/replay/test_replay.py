@@ -74,3 +74,13 @@ def test_a_write_through_one_view_is_seen_by_the_other_after_a_read(view):
         assert x.tolist() == [7.0] * 3
         x.add_(1)
         assert (y + 0).flatten().tolist() == [8.0] * 3
+
+
+def test_a_view_of_a_view_of_a_tensor_that_is_new_in_each_step():
+    """The tensor comes after the record has begun; only its view is an operand of a call."""
+    for step in range(5):
+        x = torch.ones(2, 3, 7, 9) * 2  # large enough for a program
+        fresh = torch.tensor([[[float(step)] * 9] * 3])
+        view = fresh[:, None]
+        product = x @ view.transpose(-1, -2)
+        assert product.flatten().tolist() == [18.0 * step] * (2 * 3 * 7 * 3)

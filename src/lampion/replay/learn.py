@@ -42,6 +42,8 @@ def source_of(table: Table, value: Value) -> Source:
         raise Refused("a value from before the record that is no argument of a call")
     beneath: Any = array
     while isinstance(beneath, np.ndarray):
+        if id(beneath) in table.beneath:
+            raise Refused("the memory that a view from outside looks at")
         if id(beneath) in table.origins:
             raise Refused("a part of an argument, read while the call was made")
         beneath = beneath.base

@@ -196,6 +196,7 @@ def flush(run: Run, tensor: TensorBase | None, value: Value | None) -> None:
             if plan.node is None:
                 # The record ends here: held by nobody else, parameters are updated in place.
                 table.origins.clear()
+                table.beneath.clear()
 
     try:
         compute(value, watch)

@@ -38,6 +38,7 @@ class Table:
         written: slots of the tensors from outside that were written into.
         owners: of each view of a tensor from outside, that tensor's slot.
         origins: where arrays come from, by identity; the arrays are kept, so that it stays.
+        beneath: the arrays that views from outside look at, by identity.
         calls: how many calls and flushes there were.
     """
 
@@ -48,6 +49,7 @@ class Table:
         self.written: set[int] = set()
         self.owners: dict[int, int] = {}
         self.origins: dict[int, tuple[Source, np.ndarray]] = {}
+        self.beneath: dict[int, np.ndarray] = {}
         self.calls = self.flushes = 0
         self.start = Value(None, (), {}, (), None).order
         self._references: list[Any] = []
@@ -93,6 +95,10 @@ class Table:
             self.differentiable.append(slot)
         if id(array) not in self.origins:
             self.origins[id(array)] = (Source("leaf", slot), array)
+        if tensor._promise is None and tensor._steps:
+            whole = tensor._storage.value.data
+            if whole is not None:
+                self.beneath[id(whole)] = whole
 
     def is_shared(self, slot: int) -> bool:
         """Whether another tensor from outside may look at the memory of one."""
