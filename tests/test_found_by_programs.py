@@ -248,6 +248,11 @@ PROGRAMS = {
             grads += [g.item(), g._version]
         y = torch.tensor(grads[::2])
     """,
+    "elements with gaps between them, added to themselves through another view": """
+        x = torch.arange(6.0)[::2]
+        x.T.scatter_add_(0, torch.tensor([0]), x)
+        y = x
+    """,
     "the strides of no positions": """
         y = torch.tensor([*torch.nonzero(torch.tensor(False)).stride(),
                           *torch.nonzero(torch.tensor(True)).stride()])

@@ -421,8 +421,11 @@ class TensorBase:
             if 0 in self._shape or 0 in other._shape:
                 continue
             views = [(t._shape, t._strides, t._offset) for t in (self, other)]
-            same = views[0] == views[1]
-            if whole if same else strides.meet(*views):
+            if views[0] == views[1]:
+                found = whole and strides.is_dense(self._shape, self._strides)
+            else:
+                found = strides.meet(*views)
+            if found:
                 refuse_overlap(what)
 
     def _sees_the_same_as(self, other: TensorBase) -> bool:
