@@ -73,6 +73,34 @@ def test_all_sizes_and_settings(case, double, at_end):
     check(case, np.float64 if double else np.float32, at_end=at_end)
 
 
+@st.composite
+def planes(draw):
+    """Convolutions of single planes, and weights' gradients with few outputs for each input."""
+    groups, inputs, outputs = draw(st.sampled_from(
+        [(8, 1, 1), (11, 1, 1), (9, 1, 2), (1, 1, 1), (1, 9, 2), (2, 5, 3)]))
+    axes = []
+    for most in (12, 40):
+        kernel, padding = draw(st.sampled_from([1, 2, 3, 3, 4, 5, 7])), draw(st.integers(0, 6))
+        size = draw(st.integers(max(1, kernel - 2 * padding), most + kernel))
+        axes.append((size, kernel, padding))
+    size, kernel, padding = (tuple(v) for v in zip(*axes, strict=True))
+    stride = draw(st.sampled_from([(1, 1), (2, 2), (1, 2), (2, 1)]))
+    return (draw(st.integers(1, 3)), groups * inputs, groups * outputs, size, kernel,
+            {"stride": stride, "padding": padding, "dilation": (1, 1), "groups": groups})
+
+
+@profile(max_examples=40, deadline=None)
+@given(planes(), st.booleans(), st.booleans())
+def test_planes(case, double, at_end):
+    check(case, np.float64 if double else np.float32, at_end=at_end)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_large_plane_is_cut_into_bands(stride):
+    settings = {"stride": (stride,) * 2, "padding": (1, 2), "dilation": (1, 1), "groups": 1}
+    check((1, 1, 1, (333, 70), (3, 5), settings), np.float32)
+
+
 @pytest.mark.parametrize("name", ["avx2", "generic"])
 def test_smaller_instruction_sets(name):
     try:
@@ -84,6 +112,7 @@ def test_smaller_instruction_sets(name):
         check((2, 3, 19, (9, 8), (3, 2), settings), dtype, target)
         check((2, 3, 5, (9, 18), (3, 2), settings), dtype, target)
         check(DEPTHWISE, dtype, target)
+        check(HALVED, dtype, target)
 
 
 @pytest.mark.parametrize("case", [
@@ -102,13 +131,15 @@ def test_sizes_that_are_cut_into_blocks(case):
 
 DEPTHWISE = (2, 9, 9, (7, 18), (3, 3),
              {"stride": (2, 1), "padding": (1, 1), "dilation": (1, 1), "groups": 9})
+HALVED = (2, 9, 9, (7, 18), (3, 3), {**DEPTHWISE[5], "stride": (2, 2)})
 SMALL = (5, 4, 18, (6, 5), (3, 3),
          {"stride": (1, 2), "padding": (1, 1), "dilation": (1, 1), "groups": 2})
 
 
 def test_the_order_of_jobs_changes_no_bit():
     wide = (9, 33, 20, (8, 8), (3, 3), {**SMALL[5], "stride": (1, 1), "groups": 1})
-    for case in (SMALL, DEPTHWISE, wide):
+    few = (3, 12, 2, (9, 20), (1, 1), {**SMALL[5], "stride": (1, 1), "groups": 1})
+    for case in (SMALL, DEPTHWISE, HALVED, few, wide):
         for op, operands, settings in products(case, np.float32):
             once = native_runs.run(op, operands, settings)
             for seed in (1, 2):
@@ -117,7 +148,7 @@ def test_the_order_of_jobs_changes_no_bit():
 
 
 @pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("case", [SMALL, DEPTHWISE])
+@pytest.mark.parametrize("case", [SMALL, DEPTHWISE, HALVED])
 def test_what_is_not_finite_reaches_exactly_the_outputs_that_see_it(case, special):
     for op, operands, settings in products(case, np.float32):
         image = np.array(operands[0])

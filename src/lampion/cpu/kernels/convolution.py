@@ -14,6 +14,9 @@ from .convolution_lanes import Weights, lanes_plan
 from .convolution_planes import planes_plan, suits, suits_weight, weight_planes_plan
 from .convolution_shapes import Shape, forward_phases, three, transposed_phases
 from .convolution_weight import weight_plan
+from .depthwise import plane_plan, plane_weight_plan
+from .depthwise import suits as suits_plane
+from .depthwise import suits_weight as suits_plane_weight
 from .matmul import ELEMENTS
 
 
@@ -53,12 +56,15 @@ def provide_forward(
     groups = settings["groups"]
     kernel, size = three(weight.shape[2:], 1), three(x.shape[2:], 1)
     inputs, outputs = weight.shape[1], weight.shape[0] // groups
-    phases = forward_phases(size, kernel, **settings_of(settings))
+    numbers = settings_of(settings)
+    phases = forward_phases(size, kernel, **numbers)
     shape = Shape(x.shape[0], groups, inputs, outputs, size, three(result.shape[2:], 1), kernel,
                   phases, len(x.shape) - 2)
     steps = inputs * shape.taps
     element = ELEMENTS[result.dtype.name]
     where = addresses(operands, element)
+    if suits_plane(shape, numbers, target):
+        return plane_plan(shape, numbers, False, where, element, target)
     if suits(shape, target.lanes(size_of(element)), size_of(element)):
         return planes_plan(shape, (outputs * steps, steps, shape.taps), where, element, target)
     weights = Weights(outputs * steps, steps, 1, steps, 0)
@@ -81,12 +87,15 @@ def provide_input(
     groups = settings["groups"]
     kernel, size = three(weight.shape[2:], 1), three(result.shape[2:], 1)
     inputs, outputs = weight.shape[0] // groups, weight.shape[1]
-    phases = transposed_phases(size, kernel, **settings_of(settings))
+    numbers = settings_of(settings)
+    phases = transposed_phases(size, kernel, **numbers)
     shape = Shape(g.shape[0], groups, inputs, outputs, three(g.shape[2:], 1), size, kernel,
                   phases, len(g.shape) - 2)
     taps = shape.taps
     element = ELEMENTS[result.dtype.name]
     where = addresses(operands, element)
+    if suits_plane(shape, numbers, target):
+        return plane_plan(shape, numbers, True, where, element, target)
     distances = inputs * outputs * taps, taps, outputs * taps
     if suits(shape, target.lanes(size_of(element)), size_of(element)):
         return planes_plan(shape, distances, where, element, target)
@@ -105,11 +114,14 @@ def provide_weight(
         return Plan((), 0)
     groups = settings["groups"]
     kernel, size = three(result.shape[2:], 1), three(x.shape[2:], 1)
-    phases = forward_phases(size, kernel, **settings_of(settings))
+    numbers = settings_of(settings)
+    phases = forward_phases(size, kernel, **numbers)
     shape = Shape(x.shape[0], groups, result.shape[1], result.shape[0] // groups, size,
                   three(g.shape[2:], 1), kernel, phases, len(x.shape) - 2)
     element = ELEMENTS[result.dtype.name]
     where = addresses(operands, element)
+    if suits_plane_weight(shape, numbers, target):
+        return plane_weight_plan(shape, numbers, where, element, target)
     if suits_weight(shape, target.lanes(size_of(element)), size_of(element)):
         return weight_planes_plan(shape, where, element, target)
     return small_enough(weight_plan(shape, where, element, target))

@@ -92,8 +92,8 @@ def _pad_text(element: str, target: Target) -> str:
         with f.loop(0, box[Box.COUNT_WIDTH], width) as back:
             # From right to left: what is written beyond a row's end is written over later.
             w = f.subtract(last, back)
-            above = _lanes_from(f, width, f.subtract(left, w))
-            below = _lanes_to(f, width, f.subtract(f.add(left, wide), w))
+            above = lanes_from(f, width, f.subtract(left, w))
+            below = lanes_to(f, width, f.subtract(f.add(left, wide), w))
             there = f.value(f"and {bits} {above}, {below}")
             for begin, end, copied in ((0, first, False), (first, final, True),
                                        (final, count, False)):
@@ -113,13 +113,13 @@ def _clamped(f: Function, width: int, count) -> str:
     return f.splat("i32", width, f.value(f"trunc i64 {count} to i32"))
 
 
-def _lanes_to(f: Function, width: int, count) -> str:
+def lanes_to(f: Function, width: int, count) -> str:
     """The mask of lanes below a count, which may be negative or huge."""
     lanes = ", ".join(f"i32 {k}" for k in range(width))
     return f.value(f"icmp sgt <{width} x i32> {_clamped(f, width, count)}, <{lanes}>")
 
 
-def _lanes_from(f: Function, width: int, count) -> str:
+def lanes_from(f: Function, width: int, count) -> str:
     lanes = ", ".join(f"i32 {k}" for k in range(width))
     return f.value(f"icmp sle <{width} x i32> {_clamped(f, width, count)}, <{lanes}>")
 
