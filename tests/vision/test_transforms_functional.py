@@ -20,8 +20,7 @@ FLOATS = RANDOM.uniform(0, 1, (2, 3, 12, 10)).astype(np.float32)
 
 @functools.cache
 def torchvision():
-    pytest.importorskip("torchvision", reason="torchvision is not installed: no comparison",
-                        exc_type=ImportError)
+    pytest.importorskip("torchvision", reason="torchvision is not installed: no comparison")
     import torch
     import torchvision.transforms.functional as functional
 

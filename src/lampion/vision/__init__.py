@@ -1,7 +1,10 @@
-"""Pictures: data sets of pictures, transforms, reading and writing them; torchvision's names."""
+"""Pictures: transforms, data sets, operations on boxes, reading, writing and showing them.
 
-from lampion.vision import transforms
+The names are torchvision's: `transforms`, `datasets`, `ops`, `utils`, `io`.
+"""
+
+from lampion.vision import datasets, io, ops, transforms, utils
 from lampion.vision.mnist import MNIST
 from lampion.vision.pictures import read_picture, write_png
 
-__all__ = ["MNIST", "read_picture", "transforms", "write_png"]
+__all__ = ["MNIST", "datasets", "io", "ops", "read_picture", "transforms", "utils", "write_png"]
