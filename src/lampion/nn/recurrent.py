@@ -211,17 +211,17 @@ class RNNBase(Module):
         if rows is None or not self._fits(rows.steps):
             sizes = packed.batch_sizes.tolist()
             self.check_input(packed.data, packed.batch_sizes)
-            rows = PaddedRows(padded(packed.data, sizes), sizes)
-        steps, batch = rows.steps.shape[:2]
+            rows = PaddedRows(padded(packed.data, sizes), sizes, mask_of(sizes))
+        batch = rows.steps.size(1)
         _, batch_sizes, sorted_indices, unsorted_indices = packed.fields
         if states is None:
             states = self._zeros(batch, rows.steps)
         else:
             states = tuple(_permuted(s, sorted_indices) for s in states)
         self._check_states(states, batch)
-        output, last = self._layers(rows.steps, states, mask_of(rows.sizes, steps))
+        output, last = self._layers(rows.steps, states, rows.mask)
         last = tuple(_permuted(s, unsorted_indices) for s in last)
-        return PackedSequence.of_rows(PaddedRows(output, rows.sizes), batch_sizes, sorted_indices,
+        return PackedSequence.of_rows(rows._replace(steps=output), batch_sizes, sorted_indices,
                                       unsorted_indices), last
 
     def _fits(self, x: Tensor) -> bool:

@@ -17,11 +17,12 @@ class PaddedRows(NamedTuple):
     """Sequences with their padding, the longest first.
 
     steps is (T, N, *), with zeros where there is no step; sizes says how many of the sequences have
-    a first step, a second, ...; it may be shorter than T.
+    a first step, a second, ...; it may be shorter than T. mask is `mask_of` them.
     """
 
     steps: Tensor
     sizes: list[int]
+    mask: Tensor
 
 
 class PackedSequence_(NamedTuple):  # noqa: N801 - PyTorch's name
@@ -175,7 +176,7 @@ def lengths_of(sizes: Sequence[int]) -> list[int]:
 
 def table_of(array: np.ndarray) -> Tensor:
     """Return positions as a tensor."""
-    return creation.tensor(array.tolist(), dtype=int64).reshape(array.shape)
+    return creation.tensor(array, dtype=int64)
 
 
 def mask_of(batch_sizes: Sequence[int], length: int | None = None) -> Tensor:
@@ -188,7 +189,7 @@ def mask_of(batch_sizes: Sequence[int], length: int | None = None) -> Tensor:
     mask = np.zeros((length or len(sizes), sizes[0], 1), bool)
     mask[: len(sizes), :, 0] = np.arange(sizes[0]) < sizes[:, None]
     # No view of a tensor that nobody holds: a step with such a view is not replayed.
-    return creation.tensor(mask.tolist(), dtype=bool_)
+    return creation.tensor(mask, dtype=bool_)
 
 
 def packed_positions(sizes: Sequence[int], batch: int) -> np.ndarray:

@@ -75,9 +75,8 @@ def pack_padded_sequence(
     sizes = sizes_of_steps(found)
     steps = min(x.size(0), -(-len(sizes) // STEPS) * STEPS)
     mask = mask_of(sizes, steps)
-    mask = mask.reshape((*mask.shape[:2], *(1,) * (x.dim() - 2)))
     # Zeros, because not even infinities of the padding may reach a gradient.
-    rows = PaddedRows(x[:steps].masked_fill(~mask, 0), sizes)
+    rows = PaddedRows(x[:steps].masked_fill(~_for(x, mask), 0), sizes, mask)
     return PackedSequence.of_rows(rows, creation.tensor(sizes, dtype=int64), order, None)
 
 
@@ -113,14 +112,19 @@ def pad_packed_sequence(
     else:
         missing = steps - rows.steps.size(0)
         data = F.pad(rows.steps, (*[0, 0] * (rows.steps.dim() - 1), 0, missing))
-    mask = mask_of(sizes, steps)
-    mask = mask.reshape((*mask.shape[:2], *(1,) * (data.dim() - 2)))
-    data = data.masked_fill(~mask, padding_value)
+    known = rows is not None and rows.mask.size(0) == steps
+    mask = rows.mask if known else mask_of(sizes, steps)
+    data = data.masked_fill(~_for(data, mask), padding_value)
     lengths = creation.tensor(lengths_of(sizes), dtype=int64)
     if sequence.unsorted_indices is not None:
         data = data.index_select(1, sequence.unsorted_indices)
         lengths = lengths[sequence.unsorted_indices]
     return (data.transpose(0, 1) if batch_first else data), lengths
+
+
+def _for(x: Tensor, mask: Tensor) -> Tensor:
+    """Return a mask (T, N, 1) with as many axes as x."""
+    return mask.reshape((*mask.shape[:2], *(1,) * (x.dim() - 2)))
 
 
 def pack_sequence(sequences: list[Tensor], enforce_sorted: bool = True) -> PackedSequence:
