@@ -337,6 +337,61 @@ def test_a_syntax_error_looks_as_in_python(run):
 
 
 def test_packages_built_on_torch_are_refused_clearly(run):
-    result = run("import torch\nimport torchvision\n")
+    result = run("import torch\nimport torchaudio\n")
     assert result.returncode == 1
     assert "built on PyTorch itself" in result.stderr
+
+
+def test_torchvision_means_lampions_vision(run):
+    result = run("""\
+        import sys
+        import torch, torchvision, torchvision.datasets
+        import torchvision.transforms as transforms
+        from torchvision import datasets, models, utils
+        from torchvision.transforms import functional as F, v2
+        from torchvision.transforms.functional import hflip
+        from torchvision.models.resnet import BasicBlock
+        from torchvision.ops import nms
+        import lampion.vision, lampion.models
+        assert torchvision is lampion.vision and transforms is lampion.vision.transforms
+        assert sys.modules["torchvision.datasets"] is lampion.vision.datasets
+        assert BasicBlock is lampion.models.resnet.BasicBlock and torchvision.models is models
+        prepare = transforms.Compose([transforms.CenterCrop(32), transforms.Normalize(0, 1)])
+        net = torchvision.models.resnet18(weights=None, num_classes=3)
+        print(tuple(net(prepare(torch.zeros(2, 3, 40, 40))).shape))
+        try:
+            models.resnet18(pretrained=True)
+        except NotImplementedError as error:
+            print("fetches nothing" in str(error))
+    """)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "(2, 3)\nTrue\n"
+
+
+def test_missing_names_of_torchvision_are_listed(run):
+    result = run("""\
+        import torch
+        from torchvision import transforms, models
+        transforms.RandomHorizontalFlop()
+        models.swin_t()
+        from torchvision.datasets import Kinetics
+    """)
+    assert result.returncode == 2 and result.stdout == ""
+    for name, nearest in (("transforms.RandomHorizontalFlop", "RandomHorizontalFlip"),
+                          ("models.swin_t", ""), ("datasets.Kinetics", "")):
+        line = next(line for line in result.stderr.splitlines() if f"torchvision.{name}" in line)
+        assert nearest in line
+
+
+def test_models_have_torchvisions_layers():
+    torch = pytest.importorskip("torch")
+    reference = pytest.importorskip("torchvision.models")
+    from lampion.models import as_torchvision
+
+    assert not [name for name in as_torchvision.__all__ if not hasattr(reference, name)]
+    for name in ("resnet18", "resnet50", "mobilenet_v2"):
+        with torch.device("meta"):
+            theirs = getattr(reference, name)().state_dict()
+        ours = getattr(as_torchvision, name)().state_dict()
+        assert {key: tuple(value.shape) for key, value in ours.items()} == {
+            key: tuple(value.shape) for key, value in theirs.items()}, name

@@ -1,7 +1,7 @@
 """Makes `import torch` mean lampion, for programs that are not to be changed.
 
 `torch.x.y` and `lampion.x.y` become one and the same module object, so a class reached by either
-name is the same class.
+name is the same class; `torchvision` becomes `lampion.vision` with the models of `lampion.models`.
 
 Example:
     >>> alias = TorchAlias()
@@ -23,7 +23,6 @@ from types import ModuleType
 
 # Packages made of PyTorch's own machinery: with lampion in its place they fail in confusing ways.
 BUILT_ON_TORCH = (
-    "torchvision",
     "torchaudio",
     "torchtext",
     "torchmetrics",
@@ -34,22 +33,49 @@ BUILT_ON_TORCH = (
 )
 
 
+# PyTorch's packages -> lampion's modules; of several that fit, the first counts.
+COUNTERPARTS = (
+    ("torchvision.models.", "lampion.models."),
+    ("torchvision.models", "lampion.models.as_torchvision"),
+    ("torchvision", "lampion.vision"),
+    ("torch", "lampion"),
+)
+# What `import torchvision` alone gives, and does not lie inside its counterpart.
+OUTSIDE = {"torchvision": ("models",)}
+ROOTS = ("torch", "torchvision")
+
+
+def counterpart(name: str) -> str:
+    """Return the lampion name of a dotted `torch...` or `torchvision...` name.
+
+    Example:
+        >>> counterpart("torch.nn"), counterpart("torchvision.ops.nms")
+        ('lampion.nn', 'lampion.vision.ops.nms')
+        >>> counterpart("torchvision.models"), counterpart("torchvision.models.vgg")
+        ('lampion.models.as_torchvision', 'lampion.models.vgg')
+    """
+    for theirs, ours in COUNTERPARTS:
+        if name == theirs or name.startswith(theirs if theirs[-1] == "." else theirs + "."):
+            return ours + name[len(theirs):]
+    return name
+
+
 class TorchAlias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds `torch` and every `torch.x` as `lampion` and `lampion.x`."""
+    """Finds `torch` and every `torch.x` as `lampion` and `lampion.x`; torchvision likewise."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Return a spec for `torch` and `torch.*`; None for anything else."""
-        root, _, rest = fullname.partition(".")
+        """Return a spec for what has a counterpart; None for anything else."""
+        root = fullname.partition(".")[0]
         if root in BUILT_ON_TORCH:
             raise ModuleNotFoundError(
                 f"{root} is built on PyTorch itself and cannot use lampion in its place",
                 name=fullname,
             )
-        if root != "torch":
+        if root not in ROOTS:
             return None
-        original = "lampion" + (f".{rest}" if rest else "")
+        original = counterpart(fullname)
         found = importlib.util.find_spec(original)
         if found is None:
             raise ModuleNotFoundError(
@@ -60,7 +86,7 @@ class TorchAlias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         """Return the lampion module that `spec` stands for."""
-        module = importlib.import_module("lampion" + spec.name.removeprefix("torch"))
+        module = importlib.import_module(counterpart(spec.name))
         # The import system will write `spec` over the module's own; `exec_module` puts it back.
         spec.loader_state = module.__spec__
         return module
@@ -68,7 +94,10 @@ class TorchAlias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Leave the module as it is: it was executed under its own name."""
         if module.__spec__ is not None:
+            name = module.__spec__.name
             module.__spec__ = module.__spec__.loader_state
+            for inside in OUTSIDE.get(name, ()):
+                setattr(module, inside, importlib.import_module(f"{name}.{inside}"))
 
 
 def install() -> TorchAlias:

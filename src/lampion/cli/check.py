@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 
+from lampion.cli.alias import counterpart
 from lampion.cli.scan import Use
 
 # Where the nearest name is looked for when the module itself has nothing like it.
@@ -24,6 +25,10 @@ NEIGHBOURS = (
     "lampion.utils.data",
     "lampion.autograd",
     "lampion.linalg",
+    "lampion.vision",
+    "lampion.vision.transforms",
+    "lampion.vision.datasets",
+    "lampion.models.as_torchvision",
 )
 
 
@@ -67,9 +72,9 @@ def missing_names(uses: Iterable[Use]) -> list[Missing]:
 def missing_prefix(name: str) -> str:
     """Return the shortest prefix of a dotted `torch...` name that lampion lacks, or ''."""
     parts = name.split(".")
-    here: object = importlib.import_module("lampion")
+    here: object = importlib.import_module(counterpart(parts[0]))
     for index, part in enumerate(parts[1:], start=1):
-        found, here = _member(here, "lampion." + ".".join(parts[1 : index + 1]), part)
+        found, here = _member(here, counterpart(".".join(parts[: index + 1])), part)
         if not found:
             return ".".join(parts[: index + 1])
         if not isinstance(here, ModuleType) and not inspect.isclass(here):
@@ -89,7 +94,7 @@ def _member(owner: object, dotted: str, part: str) -> tuple[bool, object]:
 def nearest_name(name: str) -> str:
     """Return the lampion name most like a missing `torch...` name, or '' when none is close."""
     last = name.rpartition(".")[2]
-    parent = "lampion" + name.rpartition(".")[0].removeprefix("torch")
+    parent = counterpart(name.rpartition(".")[0])
     best: tuple[float, str] = (0.0, "")
     for position, place in enumerate((parent, *NEIGHBOURS)):
         members: dict[str, list[str]] = {}

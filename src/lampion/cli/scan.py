@@ -14,7 +14,7 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-ROOTS = ("torch", "lampion")
+ROOTS = ("torch", "torchvision", "lampion")
 IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "AttributeError", "Exception"}
 
 
@@ -124,7 +124,8 @@ class _Visitor(ast.NodeVisitor):
 
     def add(self, name: str, node: ast.AST, store: bool = False) -> None:
         guard = self.guards[-1] if self.guards else ""
-        name = "torch" + name[name.find(".") :] if "." in name else "torch"
+        root, dot, rest = name.partition(".")
+        name = ("torch" if root == "lampion" else root) + dot + rest
         self.uses.append(Use(name, self.file, getattr(node, "lineno", 0), guard, store))
 
     def dotted(self, node: ast.AST) -> str | None:

@@ -3,6 +3,7 @@
 The names are torchvision's: `transforms`, `datasets`, `ops`, `utils`, `io`.
 """
 
+from lampion.version import __version__ as __version__
 from lampion.vision import datasets, io, ops, transforms, utils
 from lampion.vision.mnist import MNIST
 from lampion.vision.pictures import read_picture, write_png
