@@ -46,6 +46,7 @@ CHECKS = [
     Check("gpt", "validation loss", "lower", 1.96, 2.7),
     Check("classify_names", "test accuracy", "higher", 80, 70),
     Check("makemore", "validation loss", "lower", 2.05, 2.4),
+    Check("translate", "perplexity", "lower", 4.0, 20),
     Check("anomalies", "windows found", "higher", 4, 4),
     Check("forecast", "test MSE", "lower", 0.33, 0.38),
 ]

@@ -112,8 +112,10 @@ def pad_packed_sequence(
     else:
         missing = steps - rows.steps.size(0)
         data = F.pad(rows.steps, (*[0, 0] * (rows.steps.dim() - 1), 0, missing))
-    known = rows is not None and rows.mask.size(0) == steps
-    mask = rows.mask if known else mask_of(sizes, steps)
+    if rows is not None and rows.mask.size(0) == steps:
+        mask = rows.mask
+    else:
+        mask = mask_of(sizes, steps)
     data = data.masked_fill(~_for(data, mask), padding_value)
     lengths = creation.tensor(lengths_of(sizes), dtype=int64)
     if sequence.unsorted_indices is not None:
