@@ -31,7 +31,8 @@ ROOMS = (
     (
         "7 layers and data",
         "nn optim data utils serialization vision linalg special fft masked signal array_api cuda"
-        " mps xpu backends amp accelerator distributed switches variable",
+        " mps xpu backends amp accelerator distributed switches variable random jit testing"
+        " multiprocessing",
         "numpy safetensors PIL",
     ),
     ("8 training", "train models doctor show probe distributions", "numpy matplotlib"),

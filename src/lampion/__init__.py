@@ -111,7 +111,6 @@ from .functions.matrix_norms import norm_old as norm
 from .functions.matrix_norms import pinverse
 from .functions.matrix_powers import inner, matrix_exp, matrix_power
 from .functions.matrix_powers import vander_old as vander
-from .functions import random
 from .functions.windows import (
     bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window,
 )
@@ -122,7 +121,7 @@ from .autograd import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
     set_grad_enabled,
 )
-from . import array_api, fft, linalg, masked, nn, optim, signal, special, utils
+from . import fft, linalg, masked, nn, optim, signal, special, utils
 from .functions.activation import (
     celu, celu_, hardshrink, prelu, rrelu, rrelu_, selu, selu_, threshold, threshold_,
 )
@@ -145,11 +144,13 @@ from .functions.queries import (
 from .functions.vision import (
     channel_shuffle, native_channel_shuffle, pixel_shuffle, pixel_unshuffle,
 )
-from . import accelerator, amp, backends, cuda, data, distributed, version
+from . import accelerator, amp, backends, cuda, data, distributed, random, version
 from .amp import autocast
 from .switches import (
-    are_deterministic_algorithms_enabled, compile, get_float32_matmul_precision,
-    set_float32_matmul_precision, use_deterministic_algorithms,
+    are_deterministic_algorithms_enabled, compile, get_default_device,
+    get_float32_matmul_precision, is_warn_always_enabled, set_default_device,
+    set_default_tensor_type, set_deterministic, set_float32_matmul_precision, set_flush_denormal,
+    set_warn_always, use_deterministic_algorithms,
 )
 from .threads import (
     get_num_interop_threads, get_num_threads, set_num_interop_threads, set_num_threads,
@@ -161,6 +162,7 @@ from .show import show
 from .variable import Variable as _Variable
 from .version import __version__
 
+newaxis = None
 pi, inf, nan, e = 3.141592653589793, _math.inf, _math.nan, 2.718281828459045
 strided, channels_last = "torch.strided", "torch.channels_last"
 channels_last_3d = "channels_last_3d"
@@ -176,7 +178,7 @@ ShortTensor, CharTensor = typed("ShortTensor", int16), typed("CharTensor", int8)
 ByteTensor, BoolTensor = typed("ByteTensor", uint8), typed("BoolTensor", bool)
 
 # Loaded when first asked for, so that `import lampion` does not wait for them.
-_LATER = ("distributions",)
+_LATER = ("array_api", "distributions", "jit", "multiprocessing", "testing")
 
 
 def __getattr__(name):

@@ -6,6 +6,7 @@ in full is what is particular to the object: its properties, its gradient, its c
 
 from __future__ import annotations
 
+import importlib
 import math
 import warnings
 import weakref
@@ -610,6 +611,10 @@ class Tensor(TensorBase):
     def __array_wrap__(self, array: np.ndarray, context: Any = None,
                        return_scalar: bool = False) -> Any:
         return creation.from_numpy(np.asarray(array).copy())
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
+        """Return `lampion.array_api`, whose functions take tensors."""
+        return importlib.import_module("lampion.array_api.array").namespace(api_version)
 
     def __dlpack__(self, *, stream: Any = None, **options: Any) -> Any:
         if self.requires_grad:

@@ -28,9 +28,8 @@ from ..dtypes import (
     uint32,
     uint64,
 )
-from ..tensor import Tensor
 from . import fft, linalg
-from .array import VERSION, Array, namespace
+from .array import VERSION, Array
 from .creation import (
     arange,
     asarray,
@@ -203,11 +202,3 @@ __all__ = [
     "unique_all", "unique_counts", "unique_inverse", "unique_values", "unstack", "var", "vecdot",
     "where", "zeros", "zeros_like",
 ]
-
-
-def _namespace_of(self: Tensor, /, *, api_version: str | None = None) -> object:
-    """Return the namespace of the array API standard that takes this tensor."""
-    return namespace(api_version)
-
-
-Tensor.__array_namespace__ = _namespace_of  # type: ignore[attr-defined]

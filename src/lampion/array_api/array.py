@@ -6,8 +6,8 @@ any other, kinds of types do not mix, `size` is a number, and a slice may go bac
 
 from __future__ import annotations
 
+import importlib
 import math
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -221,7 +221,7 @@ def namespace(api_version: str | None = None) -> Any:
     if api_version is not None and api_version not in VERSIONS:
         raise ArgumentError(f"unknown version of the array API standard: {api_version!r}",
                             why=f"known are {', '.join(VERSIONS)}", fix=f'"{VERSION}"')
-    return sys.modules[__package__]
+    return importlib.import_module(__package__)
 
 
 def tensor_of(x: Any, function: str) -> Tensor:

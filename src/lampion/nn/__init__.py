@@ -1,6 +1,6 @@
 """Layers, losses and what holds them together, under PyTorch's names."""
 
-from lampion.nn import functional, init, modules, parameter, utils
+from lampion.nn import functional, init, modules, parallel, parameter, utils
 from lampion.nn.activation import (
     CELU,
     ELU,
@@ -31,6 +31,7 @@ from lampion.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from lampion.nn.adaptive_softmax import AdaptiveLogSoftmaxWithLoss
 from lampion.nn.attention import MultiheadAttention
 from lampion.nn.batchnorm import (
     BatchNorm1d,
@@ -170,6 +171,7 @@ __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
+    "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
@@ -331,6 +333,7 @@ __all__ = [
     "functional",
     "init",
     "modules",
+    "parallel",
     "parameter",
     "utils",
 ]

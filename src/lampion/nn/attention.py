@@ -7,11 +7,14 @@ from typing import Any
 from lampion import errors
 from lampion.nn import functional as F
 from lampion.nn import init
+from lampion.nn.attention_backends import SDPBackend, sdpa_kernel
 from lampion.nn.common import empty_parameter
 from lampion.nn.linear import NonDynamicallyQuantizableLinear
 from lampion.nn.module import Module
 from lampion.nn.parameter import Parameter
 from lampion.tensor import Tensor
+
+__all__ = ["MultiheadAttention", "SDPBackend", "sdpa_kernel"]
 
 
 class MultiheadAttention(Module):

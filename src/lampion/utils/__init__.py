@@ -1,5 +1,5 @@
 """Helpers under the names that PyTorch programs use."""
 
-from lampion.utils import data, dlpack
+from lampion.utils import checkpoint, data, dlpack
 
-__all__ = ["data", "dlpack"]
+__all__ = ["checkpoint", "data", "dlpack"]

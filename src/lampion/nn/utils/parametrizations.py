@@ -7,9 +7,12 @@ from lampion.autograd import no_grad
 from lampion.nn import functional as F
 from lampion.nn.convolution import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from lampion.nn.module import Module
+from lampion.nn.utils.orthogonal import orthogonal
 from lampion.nn.utils.parametrize import register_parametrization
 from lampion.nn.utils.weight_norm import norm_except
 from lampion.tensor import Tensor
+
+__all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
 
 class _WeightNorm(Module):
