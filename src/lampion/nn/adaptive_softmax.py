@@ -41,8 +41,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
 
     Example:
         >>> import lampion as torch
-        >>> layer = torch.nn.AdaptiveLogSoftmaxWithLoss(8, 20, cutoffs=[5, 10])
-        >>> output, loss = layer(torch.zeros(3, 8), torch.tensor([0, 7, 19]))
+        >>> layer = torch.nn.AdaptiveLogSoftmaxWithLoss(16, 20, cutoffs=[5, 10])
+        >>> output, loss = layer(torch.zeros(3, 16), torch.tensor([0, 7, 19]))
         >>> output.shape
         torch.Size([3])
     """
