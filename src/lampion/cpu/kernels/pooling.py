@@ -12,7 +12,7 @@ from ..kernel_text import size_of
 from ..steps import SCRATCH, Operand, Place, Plan, Step
 from ..steps import Slot as Argument
 from ..target import Target
-from . import pooling_global, pooling_pairs
+from . import pooling_gather, pooling_global, pooling_pairs
 from .convolution import in_order
 from .convolution_shapes import three
 from .matmul import ELEMENTS
@@ -95,11 +95,18 @@ def _plan(
         slots |= {first + k: number for k, number in enumerate(numbers)}
     if (set(out) == {1} and kernel_size == size and not any(padding)
             and all(d == 1 or n == 1 for d, n in zip(dilation, size, strict=True))):
-        code = pooling_global.kernel(name, element, target)
+        code = pooling_global.kernel(name, element, area, target)
         return Plan((Step(code, planes, tuple(slots[k] for k in Slot)),), 0)
     if _pairs(name, size, out, kernel_size, step, padding, dilation):
-        code = pooling_pairs.kernel(name, element, target)
+        code = pooling_pairs.kernel(name, element, out[2], target)
         return Plan((Step(code, planes, tuple(slots[k] for k in Slot)),), 0)
+    if name in ("back", "spread") and pooling_gather.suits(
+            kernel_size, step, padding, dilation, size, target):
+        code = pooling_gather.kernel(name, element, out[2], kernel_size, step, target)
+        room = pooling_gather.region(out) if name == "back" else 0
+        room = -(-room // 64) * 64 + 64
+        slots[Slot.REGION] = room
+        return Plan((Step(code, planes, tuple(slots[k] for k in Slot)),), places * room)
     code = kernel(name, element, step[2], kernel_size[2], dilation[2], target)
     run = Step(code, planes, tuple(slots[k] for k in Slot))
     return Plan((run,), places * region)

@@ -1,44 +1,52 @@
 """Pools with one window that covers the whole image: a plane is a run of numbers.
 
 Rows do not matter then: a plane is read in whole vectors, each lane keeps what it has found, and
-the lanes are joined at the end.
+the lanes are joined at the end. Where the maximum is, a second look says, at what is in the cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..kernel_text import Module, Whole, overload, size_of
+from ..kernel_text import Module, Whole, size_of
 from ..steps import Kernel
 from ..target import Target
 from .pooling_text import Slot
 
 LOWEST = "0xFFF0000000000000"
-LARGEST = str(2**31 - 1)
+MOST_BITS = 64
+NOT_A_NUMBER = "0x7FF8000000000000"
 
 
-def kernel(name: str, element: str, target: Target) -> Kernel:
+def kernel(name: str, element: str, area: int, target: Target) -> Kernel:
     """Return the kernel "max", "sum", "index", "back" or "spread" for such windows."""
-    return Kernel(f"pool global {name} {element}", lambda: _Global(name, element, target).text(),
-                  "pool")
+    count = -(-area // target.lanes(size_of(element)))
+    if name not in ("index", "back") or area > MOST_BITS:
+        count = 0  # any number of vectors
+    return Kernel(f"pool global {name} {element} {count}",
+                  lambda: _Global(name, element, count, target).text(), "pool")
 
 
 class _Global:
-    """Writes a kernel: planes, vectors of numbers, lanes."""
+    """Writes a kernel: planes, vectors of numbers, lanes.
 
-    def __init__(self, name: str, element: str, target: Target):
-        self.name, self.element = name, element
+    Few vectors stay in registers, and a plane's comparisons are the bits of one number.
+    """
+
+    def __init__(self, name: str, element: str, count: int, target: Target):
+        self.name, self.element, self.count = name, element, count
         self.module = Module(target)
         self.f = self.module.function("pool", ["ptr %args", "i64 %begin", "i64 %end"])
         self.width = target.lanes(size_of(element))
         self.vector, self.bits = f"<{self.width} x {element}>", f"<{self.width} x i1>"
-        self.whole = f"<{self.width} x i32>"
 
     def text(self) -> str:
         f, element = self.f, self.element
         s = {slot: f.slot(slot) for slot in Slot}
         self.area = f.multiply(f.multiply(s[Slot.DEPTH], s[Slot.HEIGHT]), s[Slot.WIDTH])
         self.full = f.subtract(self.area, f.remainder(self.area, self.width))
+        self.last = f.lanes_below(self.width, f.subtract(
+            self.area, (self.count - 1) * self.width)) if self.count else ""
         kind = "i64" if self.name == "index" else element
         with f.loop("%begin", "%end", hidden=True) as plane:
             image, gradient = (
@@ -52,19 +60,30 @@ class _Global:
             elif self.name == "index":
                 f.store("i64", self.position(image), window)
             else:
+                place = self.position(image)
                 self.fill(gradient, "zeroinitializer")
-                place = f.at(gradient, self.position(image), element)
-                f.store(element, f.load(element, window), place)
+                f.store(element, f.load(element, window), f.at(gradient, place, element))
         f.done()
         return self.module.text()
 
-    def vectors(self, body: Callable[[Whole, str | None], None]) -> None:
+    def vectors(self, body: Callable[[Whole, str | None], None], backwards: bool = False) -> None:
         """Do something for each vector of a plane, and for what is left, with its mask."""
         f = self.f
+        if self.count:
+            for n in range(self.count):
+                body(n * self.width, self.last if n == self.count - 1 else None)
+            return
+
+        def rest() -> None:
+            with f.when(f.compare("ne", self.full, self.area)):
+                body(self.full, f.lanes_below(self.width, f.subtract(self.area, self.full)))
+
+        if backwards:
+            rest()
         with f.loop(0, self.full, self.width, hidden=True) as k:
-            body(k, None)
-        with f.when(f.compare("ne", self.full, self.area)):
-            body(self.full, f.lanes_below(self.width, f.subtract(self.area, self.full)))
+            body(f.subtract(f.subtract(self.full, self.width), k) if backwards else k, None)
+        if not backwards:
+            rest()
 
     def fill(self, place: str, value: str) -> None:
         """Set all numbers of a plane."""
@@ -77,80 +96,113 @@ class _Global:
         value = self.f.vector_load(self.vector, self.f.at(image, k, self.element), mask)
         if mask is None or self.name == "sum":
             return value
-        return self.either(mask, value, self.f.splat(self.element, self.width, LOWEST))
+        return self.f.value(f"select {self.bits} {mask}, {self.vector} {value}, {self.vector} "
+                            f"{self.f.splat(self.element, self.width, LOWEST)}")
 
     def total(self, image: str) -> str:
         """Return the maximum or the sum of a plane."""
+        f, element = self.f, self.element
+        found, lost = self.joined_plane(image)
+        if self.name == "sum":
+            return found
+        return str(f.select(lost, NOT_A_NUMBER, found, element))
+
+    def joined_plane(self, image: str) -> tuple[str, str]:
+        """Return the sum of a plane, or the largest number that is one and whether one is none."""
         f, vector = self.f, self.vector
-        total = f.variable(vector)
-        f.store(vector, f.splat(self.element, self.width,
-                                "0.0" if self.name == "sum" else LOWEST), total, 64)
+        start = "0.0" if self.name == "sum" else LOWEST
+        total, lost = f.variable(vector), f.variable("i32", 0)
+        f.store(vector, f.splat(self.element, self.width, start), total, 64)
 
         def join(k: Whole, mask: str | None) -> None:
-            value = self.joined(f.load(vector, total, 64), self.read(image, k, mask))
-            f.store(vector, value, total, 64)
+            value = self.read(image, k, mask)
+            f.store(vector, self.joined(f.load(vector, total, 64), value, vector), total, 64)
+            if self.name != "sum":
+                more = self.as_bits("uno", value, value)
+                f.store("i32", f.value(f"or i32 {f.load('i32', lost)}, {more}"), lost)
 
         self.vectors(join)
-        return self.first_lane(self.folded(f.load(vector, total, 64)))
+        none = f.value(f"icmp ne i32 {f.load('i32', lost)}, 0")
+        return self.folded(f.load(vector, total, 64)), none
 
     def position(self, image: str) -> str:
         """Return where the first maximum of a plane is; the last NaN if there is one."""
-        f, vector, whole = self.f, self.vector, self.whole
-        lanes = "<" + ", ".join(f"i32 {k}" for k in range(self.width)) + ">"
-        best, place = f.variable(vector), f.variable(whole)
-        f.store(vector, f.splat(self.element, self.width, LOWEST), best, 64)
-        f.store(whole, lanes, place, 64)
+        f = self.f
+        if self.count:
+            return self.position_of_few(image)
+        most, lost = self.joined_plane(image)
+        most = f.splat(self.element, self.width, most)
+        place = f.variable("i64", 0)
 
-        def look(k: Whole, mask: str | None) -> None:
-            value, before = self.read(image, k, mask), f.load(vector, best, 64)
-            better = self.f.value(f"fcmp ogt {vector} {value}, {before}")
-            better = f.value(f"or {self.bits} {better}, {self.lost(value)}")
-            start = f.splat("i32", self.width, f.value(f"trunc i64 {k} to i32"))
-            here = f.value(f"add {whole} {lanes}, {start}")
-            f.store(vector, self.either(better, value, before), best, 64)
-            f.store(whole, self.either(better, here, f.load(whole, place, 64), whole), place, 64)
+        def first(k: Whole, mask: str | None) -> None:
+            value = self.read(image, k, mask)
+            self.place(place, k, self.as_bits("oeq", value, most), "cttz")
 
-        self.vectors(look)
-        return self.among_lanes(f.load(vector, best, 64), f.load(whole, place, 64))
+        def last(k: Whole, mask: str | None) -> None:
+            value = self.read(image, k, mask)
+            self.place(place, k, self.as_bits("uno", value, value), "ctlz")
 
-    def among_lanes(self, best: str, places: str) -> str:
-        """Return the place of the lanes' maximum."""
-        f, whole = self.f, self.whole
-        most = self.folded(best)
-        equal = f.value(f"fcmp oeq {self.vector} {best}, "
-                        f"{f.splat(self.element, self.width, self.first_lane(most))}")
-        last, first = (
-            f.intrinsic(f"llvm.vector.reduce.{name}.{overload(whole)}", [
-                (whole, self.either(where, places, f.splat("i32", self.width, other), whole))],
-                "i32")
-            for name, where, other in (("smax", self.lost(best), "-1"), ("smin", equal, LARGEST)))
-        none = f.value(f"icmp slt i32 {last}, 0")
-        return f.value(f"zext i32 {f.select(none, first, last, 'i32')} to i64")
+        self.vectors(first, backwards=True)
+        with f.when(lost):
+            self.vectors(last)
+        return f.load("i64", place)
+
+    def position_of_few(self, image: str) -> str:
+        """The same, for vectors that fit into registers."""
+        f, vector = self.f, self.vector
+        values: list[str] = []
+        self.vectors(lambda k, mask: values.append(self.read(image, k, mask)))
+        most = values
+        while len(most) > 1:
+            joined = [self.joined(a, b, vector)
+                      for a, b in zip(most[::2], most[1::2], strict=False)]
+            most = joined + most[len(joined) * 2:]
+        largest = f.splat(self.element, self.width, self.folded(most[0]))
+        equal = self.bits_of_all([self.as_bits("oeq", value, largest) for value in values])
+        lost = self.bits_of_all([self.as_bits("uno", value, value) for value in values])
+        first, before = (f.intrinsic(f"llvm.{name}.i64", [("i64", bits), ("i1", "false")], "i64")
+                         for name, bits in (("cttz", equal), ("ctlz", lost)))
+        return str(f.select(f.compare("eq", lost, 0), first, f.subtract(63, before)))
+
+    def bits_of_all(self, parts: list[str]) -> str:
+        """Return the bits of all vectors, one after another."""
+        f, whole = self.f, "0"
+        for k, part in enumerate(parts):
+            moved = f.value(f"shl i64 {f.value(f'zext i32 {part} to i64')}, {k * self.width}")
+            whole = f.value(f"or i64 {whole}, {moved}")
+        return whole
+
+    def place(self, place: str, k: Whole, bits: str, count: str) -> None:
+        """Keep the place of the lowest bit of a vector (the highest for ctlz), if one is set."""
+        f = self.f
+        zeros = f.intrinsic(f"llvm.{count}.i32", [("i32", bits), ("i1", "false")], "i32")
+        lane: Whole = f.value(f"zext i32 {zeros} to i64")
+        if count == "ctlz":
+            lane = f.subtract(31, lane)
+        some = f.value(f"icmp ne i32 {bits}, 0")
+        f.store("i64", f.select(some, f.add(k, lane), f.load("i64", place)), place)
+
+    def as_bits(self, how: str, a: str, b: str) -> str:
+        """Return a comparison as one whole number, a bit for each lane."""
+        where = self.f.value(f"fcmp {how} {self.vector} {a}, {b}")
+        bits = self.f.value(f"bitcast {self.bits} {where} to i{self.width}")
+        return self.f.value(f"zext i{self.width} {bits} to i32")
 
     def folded(self, value: str) -> str:
-        """Return a vector with the maximum or the sum of all lanes in the first."""
-        half = self.width // 2
-        while half:
-            places = [(lane + half) % self.width for lane in range(self.width)]
-            value = self.joined(value, self.f.shuffle(self.vector, value, "poison", places))
-            half //= 2
-        return value
+        """Return the maximum or the sum of all lanes, halves by halves."""
+        f, width, kind = self.f, self.width, self.vector
+        while width > 1:
+            width //= 2
+            halves = [f.shuffle(kind, value, "poison", range(k * width, (k + 1) * width))
+                      for k in range(2)]
+            kind = f"<{width} x {self.element}>"
+            value = self.joined(halves[0], halves[1], kind)
+        return f.value(f"extractelement {kind} {value}, i64 0")
 
-    def joined(self, a: str, b: str) -> str:
-        """Return sums, or the larger ones; NaN where one is."""
+    def joined(self, a: str, b: str, kind: str) -> str:
+        """Return sums, or the larger ones where both are numbers, else the first."""
         if self.name == "sum":
-            return self.f.float_op("fadd", self.vector, a, b)
-        more = self.f.value(f"fcmp ogt {self.vector} {a}, {b}")
-        more = self.f.value(f"or {self.bits} {more}, {self.lost(a)}")
-        return self.either(more, a, b)
-
-    def lost(self, value: str) -> str:
-        """Return where a value is NaN."""
-        return self.f.value(f"fcmp uno {self.vector} {value}, {value}")
-
-    def first_lane(self, value: str) -> str:
-        return self.f.value(f"extractelement {self.vector} {value}, i64 0")
-
-    def either(self, where: str, a: str, b: str, kind: str = "") -> str:
-        kind = kind or self.vector
-        return self.f.value(f"select {self.bits} {where}, {kind} {a}, {kind} {b}")
+            return self.f.float_op("fadd", kind, a, b)
+        more = self.f.value(f"fcmp ogt {kind} {b}, {a}")
+        width = kind[1:].partition(" ")[0]
+        return self.f.value(f"select <{width} x i1> {more}, {kind} {b}, {kind} {a}")

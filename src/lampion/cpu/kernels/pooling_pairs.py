@@ -12,20 +12,22 @@ from ..target import Target
 from .pooling_text import Slot
 
 
-def kernel(name: str, element: str, target: Target) -> Kernel:
-    """Return the kernel "max", "sum", "back" or "spread" for such windows."""
-    return Kernel(f"pool pairs {name} {element}", lambda: _Pairs(name, element, target).text(),
-                  "pool")
+def kernel(name: str, element: str, columns: int, target: Target) -> Kernel:
+    """Return the kernel "max", "sum", "back" or "spread" for rows of so many such windows."""
+    width = target.lanes(size_of(element))
+    while width > 4 and width // 2 >= columns:
+        width //= 2
+    return Kernel(f"pool pairs {name} {element} {width}",
+                  lambda: _Pairs(name, element, width, target).text(), "pool")
 
 
 class _Pairs:
     """Writes a kernel: planes, blocks of columns, pairs of rows."""
 
-    def __init__(self, name: str, element: str, target: Target):
-        self.name, self.element = name, element
+    def __init__(self, name: str, element: str, width: int, target: Target):
+        self.name, self.element, self.width = name, element, width
         self.module = Module(target)
         self.f = self.module.function("pool", ["ptr %args", "i64 %begin", "i64 %end"])
-        self.width = target.lanes(size_of(element))
         self.vector, self.bits = f"<{self.width} x {element}>", f"<{self.width} x i1>"
         self.s = {slot: self.f.slot(slot) for slot in Slot}
 
