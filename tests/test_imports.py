@@ -21,7 +21,7 @@ ROOMS = (
     ("0 words", "errors dtypes version threads", "numpy"),
     ("1 graph", "ir body kernel strides", "numpy"),
     ("2 ops", "ops", ""),
-    ("3 graph to graph", "grad interpret passes", "numpy"),
+    ("3 graph to graph", "grad batching interpret passes", "numpy"),
     ("4 engines", "cpu xla", "numpy llvmlite jax"),
     ("5 runtime", "runtime", "numpy"),
     ("6a recording", "trace base replay", "numpy"),
@@ -32,7 +32,7 @@ ROOMS = (
         "7 layers and data",
         "nn optim data utils serialization vision linalg special fft masked signal array_api cuda"
         " mps xpu backends amp accelerator distributed switches variable random jit testing"
-        " multiprocessing",
+        " multiprocessing func",
         "numpy safetensors PIL",
     ),
     ("8 training", "train models doctor show probe distributions", "numpy matplotlib"),

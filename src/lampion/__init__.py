@@ -178,12 +178,14 @@ ShortTensor, CharTensor = typed("ShortTensor", int16), typed("CharTensor", int8)
 ByteTensor, BoolTensor = typed("ByteTensor", uint8), typed("BoolTensor", bool)
 
 # Loaded when first asked for, so that `import lampion` does not wait for them.
-_LATER = ("array_api", "distributions", "jit", "multiprocessing", "testing")
+_LATER = ("array_api", "distributions", "func", "jit", "multiprocessing", "testing")
 
 
 def __getattr__(name):
     if name in _LATER:
         return _importlib.import_module(f"lampion.{name}")
+    if name == "vmap":
+        return _importlib.import_module("lampion.func").vmap
     raise AttributeError(f"module 'lampion' has no attribute '{name}'")
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from . import dtypes, ops, strides, trace
 from .errors import ArgumentTypeError, InplaceError, StateError
 from .grad import saved
-from .ir import Op, Value, leaf, mode, origin, registry
+from .ir import Op, Unknown, Value, leaf, mode, origin, registry
 
 Step = tuple[Op, dict[str, Any]]
 
@@ -117,6 +117,8 @@ class Storage:
         self._bind(copied)
 
     def _bind(self, value: Value) -> None:
+        if isinstance(value.volatile, Unknown) and self.value.order < value.volatile.since:
+            _refuse_to_leak(value.volatile)
         noting = mode.noting
         if noting is not None:
             noting.binds.append(self)
@@ -306,7 +308,7 @@ class TensorBase:
                 return base
             # Something that requires grad was written into what this is a whole view of.
             self._steps = ((registry["reshape"], {"shape": self._shape}),)
-        if self._cached is not None and self._cached[0] is base and not base.volatile:
+        if self._cached is not None and self._cached[0] is base and base.volatile is not True:
             return self._cached[1]
         before, mode.grad = mode.grad, True
         try:
@@ -341,6 +343,8 @@ class TensorBase:
             return array.copy() if base.volatile else array
         value = self._value
         if value.volatile and value.data is None:
+            if isinstance(value.volatile, Unknown):
+                raise value.volatile.refuse()
             trace.runtime.evaluate([value])
         if value.data is None and mode.run is not None:
             mode.run.flush(self, value)
@@ -482,6 +486,14 @@ def refuse_overlap(what: str) -> NoReturn:
         fix="x.add_(y.clone()), for instance")
 
 
+def _refuse_to_leak(unknown: Unknown) -> NoReturn:
+    raise StateError(
+        f"{unknown.name}: inplace arithmetic is not possible: a tensor from outside of the mapped "
+        "function would get an element of its argument",
+        why="the function is run once for all elements: there is no one number to write",
+        fix="x + y in place of x.add_(y), or the tensor as another argument with an in_dim")
+
+
 def unrecorded() -> None:
     """Say that tensors are about to change in a way that the record of calls does not know."""
     if mode.run is not None:
@@ -609,6 +621,11 @@ def _refuse_inference(tensors, value: Value | None = None) -> None:
             raise StateError("Inference tensors cannot be saved for backward.",
                              why="they were made under inference_mode, which records nothing",
                              fix="x.clone() outside inference_mode, or no_grad() instead")
+
+
+def is_unknown(tensor: TensorBase) -> bool:
+    """Whether a tensor depends on the argument of a function that is being mapped."""
+    return tensor._promise is None and isinstance(tensor._storage.value.volatile, Unknown)
 
 
 def is_number(x: Any) -> bool:

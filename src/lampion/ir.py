@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import dtypes
-from .errors import DTypeOperationError, LampionError
+from .errors import DTypeOperationError, LampionError, StateError
 
 
 class VerifyError(LampionError):
@@ -48,6 +48,7 @@ class Mode(threading.local):
         inference: whether tensors made now can never take part in gradients.
         run: what follows the calls of this thread (lampion/replay); None while nothing does.
         noting: the notes of the recorded call that is being made; None outside.
+        mapping: the innermost map (lampion/func/vmap.py) that is being traced; None outside.
         tracing: called with every value that is made; None where nobody asks.
         spreading: the value whose gradient rule is at work, while somebody traces.
     """
@@ -56,6 +57,7 @@ class Mode(threading.local):
     inference = False
     run: Any = None
     noting: Any = None
+    mapping: Any = None
     tracing: Callable[[Value], None] | None = None
     spreading: Value | None = None
 
@@ -154,7 +156,8 @@ class Value:
         hooks: functions called with its gradient.
         holder: weak reference to the storage that holds it.
         label: name of the public function that made it, for messages and `grad_fn`.
-        volatile: whether it reads memory that NumPy may change: compute it at once.
+        volatile: whether it reads memory that NumPy may change: compute it at once. An `Unknown`
+            where it depends on the argument of a function that is being mapped: never compute it.
     """
 
     __slots__ = (
@@ -221,6 +224,29 @@ class Value:
         return registry["neg"](self)
 
 
+class Unknown:
+    """Marks what depends on a placeholder: one element of the arguments of a mapped function.
+
+    Args:
+        name: the transformation, for messages.
+        since: the order of the first placeholder; older values lie outside the function.
+    """
+
+    __slots__ = ("name", "since")
+
+    def __init__(self, name: str, since: int):
+        self.name, self.since = name, since
+
+    def refuse(self) -> StateError:
+        """Return the error of reading such a value."""
+        return StateError(
+            f"{self.name}: it looks like you're reading the numbers of a tensor inside a mapped "
+            "function (.item(), print, bool(), .numpy(), or a shape that depends on data)",
+            why="the function is run once for all elements, so that there is no single number "
+            "to read",
+            fix="torch.where(condition, a, b) in place of if, and reading outside of the function")
+
+
 def leaf(array: np.ndarray, dtype: dtypes.dtype) -> Value:
     """Return a value that holds `array`, which must not change afterwards."""
     return Value(None, (), {}, array.shape, dtype, array)
@@ -284,8 +310,8 @@ def apply(op: Op, inputs: tuple[Value, ...], settings: dict[str, Any]) -> Value:
     for value in inputs:
         if value.tracked and differentiable:
             made.tracked = True
-        if value.volatile:
-            made.volatile = True
+        if value.volatile and not isinstance(made.volatile, Unknown):
+            made.volatile = value.volatile
         if value.dtype.is_complex and op.complex == "no":
             raise DTypeOperationError(
                 f'"{op.name}" not implemented for {value.dtype.name}: '

@@ -678,6 +678,9 @@ class Tensor(TensorBase):
         return id(self)
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
+        if base.is_unknown(self):
+            shape = ", ".join(map(str, self._shape))
+            return f"tensor(<one element of a mapped tensor>, size=({shape}), {self._dtype})"
         array = self._read()
         facts = []
         grad_fn = self.grad_fn

@@ -29,7 +29,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from . import grad, interpret, runtime
-from .ir import Graph, Value, mode, origin
+from .ir import Graph, Unknown, Value, mode, origin
 
 
 class Holder(Protocol):
@@ -75,6 +75,8 @@ def hold(storage: Holder) -> None:
     if value.data is not None:
         return
     if value.volatile:
+        if isinstance(value.volatile, Unknown):
+            return
         if mode.noting is not None:
             mode.noting.refuse("it reads memory that NumPy may change")
         runtime.evaluate([value])
@@ -273,6 +275,8 @@ def with_saved(outputs: list[Value]) -> list[Value]:
 def read(value: Value):
     """Return the array of a value, computing it (a named moment) if it is pending."""
     if value.data is None:
+        if isinstance(value.volatile, Unknown):
+            raise value.volatile.refuse()
         flush(value)
     return value.data
 

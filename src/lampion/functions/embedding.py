@@ -55,21 +55,24 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
                 fix="one_hot(tensor, num_classes)",
             )
         return tensor.new_zeros((*tensor.shape, num_classes))
-    low, high = int(tensor.min()), int(tensor.max())
-    if low < 0:
-        raise errors.ArgumentRangeError(
-            f"one_hot: the smallest class is {low}", why="Class values must be non-negative."
-        )
     if num_classes == -1:
-        num_classes = high + 1
-    if high >= num_classes:
-        raise errors.ArgumentRangeError(
-            f"one_hot: the largest class is {high}, num_classes={num_classes}",
-            why="Class values must be smaller than num_classes.",
-            fix=f"num_classes={high + 1}",
-        )
-    classes = creation.arange(num_classes)
-    return (tensor.unsqueeze(-1) == classes).long()
+        num_classes = int(tensor.max()) + 1
+
+    def check(classes: np.ndarray) -> None:
+        low, high = int(classes.min()), int(classes.max())
+        if low < 0:
+            raise errors.ArgumentRangeError(
+                f"one_hot: the smallest class is {low}", why="Class values must be non-negative.")
+        if high >= num_classes:
+            raise errors.ArgumentRangeError(
+                f"one_hot: the largest class is {high}, num_classes={num_classes}",
+                why="Class values must be smaller than num_classes.",
+                fix=f"num_classes={high + 1}")
+
+    check_known(tensor, check)
+    # What is not known yet is checked when it is computed: scatter refuses wrong positions.
+    zeros = creation.zeros((*tensor.shape, num_classes), dtype=tensor.dtype)
+    return zeros.scatter(-1, tensor.unsqueeze(-1), 1)
 
 
 def _check_table(function: str, input: Tensor, weight: Tensor) -> None:

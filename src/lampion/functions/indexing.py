@@ -86,7 +86,8 @@ def _basic(x: TensorBase, items: list) -> tuple[Any, list[tuple[int, Any]]]:
         elif isinstance(item, slice):
             x, axis = _slice(x, axis, item), axis + 1
         elif isinstance(item, TensorBase):
-            if not item._shape and item._dtype in INDEX_TYPES and item._dtype is not dtypes.uint8:
+            if (not item._shape and item._dtype in INDEX_TYPES
+                    and item._dtype is not dtypes.uint8 and not base.is_unknown(item)):
                 x = s.select(x, axis, item)
                 continue
             places.append((axis, item))

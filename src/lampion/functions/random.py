@@ -170,7 +170,10 @@ def _key(shape: tuple[int, ...], generator: Generator | None) -> Value:
 
 def draw_blocks(blocks: int, generator: Generator | None = None) -> Value:
     """Take the next blocks of a generator; return where they begin, for the random ops."""
-    start = (generator or current_generator()).advance(blocks)
+    generator = generator or current_generator()
+    if ir.mode.mapping is not None:
+        return ir.mode.mapping.draw(blocks, generator)
+    start = generator.advance(blocks)
     key = ir.leaf(np.array(start, np.uint64).view(np.int64), dtypes.int64)
     if ir.mode.noting is not None:
         ir.mode.noting.keys.append(key)
