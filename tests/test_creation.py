@@ -28,6 +28,23 @@ class TestTensor:
         assert tuple(torch.tensor(((1,), (2,))).shape) == (2, 1)
         assert torch.tensor(range(3)).tolist() == [0, 1, 2]
 
+    @pytest.mark.parametrize("rows", [
+        [], [[], []], [[[]], [[]]], [[True], [2]], [[1, 2], [3, 4.5]], ([1j, 2], (True, 3.0)),
+        [[[1], [2]]] * 3, [True, False]])
+    def test_numbers_of_several_types(self, torch, rows):
+        made = torch.tensor(rows)
+        expected = np.array(rows)
+        assert made.tolist() == expected.tolist() and tuple(made.shape) == expected.shape
+        kinds = {bool: torch.bool, int: torch.int64, float: torch.float32, complex: torch.complex64}
+        flat = expected.ravel().tolist()
+        assert made.dtype == (kinds[type(flat[0])] if flat else torch.float32)
+
+    @pytest.mark.parametrize(
+        "rows", [[[1], []], [1, [2]], [[1, 2], [3]], [[1], [None]], [[[1]], [2]]])
+    def test_rows_that_do_not_fit(self, torch, rows):
+        with pytest.raises((TypeError, ValueError, RuntimeError)):
+            torch.tensor(rows)
+
     def test_numpy_values_keep_their_type(self, torch):
         assert torch.tensor(np.ones(2)).dtype is torch.float64
         assert torch.tensor(np.int32(3)).dtype is torch.int32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from typing import Any
@@ -31,7 +32,25 @@ def finish(value: ir.Value, requires_grad: bool = False, device: Any = None) -> 
     return made.requires_grad_(True) if requires_grad else made
 
 
+NUMBERS, LISTS = {bool, int, float, complex}, {list, tuple}
+MOST_AXES = 64  # of an array of NumPy
+
+
 # --- from data -------------------------------------------------------------------------------
+
+
+def _plain(data: Any) -> dict[type, Any] | None:
+    """One number of each type in lists of Python numbers; None where there is anything else.
+
+    Numbers of one type are alike to what follows, and this looks at all of them quickly.
+    """
+    level: tuple = (data,)
+    for _ in range(MOST_AXES + 1):
+        types = set(map(type, level))
+        if not types <= LISTS:
+            return dict(zip(map(type, level), level)) if types <= NUMBERS else None
+        level = tuple(itertools.chain.from_iterable(level))
+    return None  # empty, or so deep that NumPy refuses it
 
 
 def _nested(data: Any) -> Any:
@@ -105,10 +124,13 @@ def to_array(data: Any, dtype: DType | None) -> tuple[np.ndarray, DType]:
     if isinstance(data, range) or (hasattr(data, "__len__") and hasattr(
             data, "__getitem__") and not isinstance(data, (list, tuple, str, dict))):
         data = list(data)
-    kind = dtypes.chosen(dtype) or _leaf_kind(data) or dtypes.get_default_dtype()
+    plain = _plain(data)
+    kind = dtypes.chosen(dtype) or _leaf_kind(
+        data if plain is None else list(plain.values())) or dtypes.get_default_dtype()
     try:
         # Of large whole numbers NumPy would make floating ones.
-        array = np.array(_nested(data), np.uint64 if kind is dtypes.uint64 else None)
+        array = np.array(data if plain is not None else _nested(data),
+                         np.uint64 if kind is dtypes.uint64 else None)
     except OverflowError:
         raise StateError("value cannot be converted to type uint64 without overflow",
                          why="uint64 holds 0 to 18446744073709551615") from None
