@@ -8,6 +8,9 @@ channels. It copies its part of the images into a box with zeros around, then
             for each tile of pixels          sums over input channels and taps
         turn the sums around into the result
 
+Many weights for few pixels are not laid into panels before, but by the job that needs the panel,
+which finds it in its cache then; and all jobs share one box, which is filled before.
+
 All sizes are slots; what differs between kernels, strides and dilations is in tables. Memory for
 the box and the sums is claimed for the time of a call.
 """
@@ -67,6 +70,13 @@ class Slot(IntEnum):
     PUT = 47
     TILE = 48
     LAST_TILE = 49  # for the last panel, which may be narrower
+    SHARED = 50  # the box of all images; 0 where each job fills its own
+    PANEL_AT = 51  # where in a region a panel is laid out, 0 for panels that are ready
+    TURN = 52  # and what `turn` takes
+    LANE = 53
+    RUNS = 54
+    LENGTH = 55
+    RUN = 56
 
 
 def driver(element: str, target: Target) -> Kernel:
@@ -88,7 +98,8 @@ class _Driver:
         self.element = element
         self.module = Module(target)
         f = self.f = self.module.function("convolution", ["ptr %args", "i64 %begin", "i64 %end"])
-        self.s = {slot: f.slot(slot) for slot in Slot if slot < Slot.BOX}
+        self.s = {slot: f.slot(slot) for slot in Slot
+                  if slot < Slot.BOX or slot in (Slot.SHARED, Slot.PANEL_AT)}
         for slot in (Slot.SOURCE, Slot.WEIGHT, Slot.RESULT, Slot.SCRATCH, Slot.ROWS, Slot.STEPS,
                      Slot.PHASES):
             self.s[slot] = f.pointer(self.s[slot])
@@ -108,7 +119,8 @@ class _Driver:
             pack, band = split(f, rest, s[Slot.BANDS])
             first = f.multiply(pack, s[Slot.TOGETHER])
             images = f.minimum(s[Slot.TOGETHER], f.subtract(s[Slot.IMAGES], first))
-            self.fill(first, images, band, group)
+            with f.when(f.compare("eq", s[Slot.SHARED], 0)):
+                self.fill(first, images, band, group)
             self.panels(first, images, band, group, part)
         release(f, Slot.BUSY, s[Slot.REGIONS], region)
         f.done()
@@ -139,7 +151,7 @@ class _Driver:
         right = f.minimum(f.add(left, f.multiply(s[Slot.PART], s[Slot.PANEL])), s[Slot.LANES])
         with f.loop(left, right, s[Slot.PANEL]) as lane:
             panel = f.divide(lane, s[Slot.PANEL])
-            b = f.at(weight, f.multiply(panel, s[Slot.WEIGHT_PANEL]), element)
+            b = self.laid_out(weight, panel, lane)
             lanes = f.minimum(s[Slot.PANEL], f.subtract(s[Slot.LANES], lane))
             tail = f.compare("sle", f.subtract(s[Slot.LANES], lane), s[Slot.PANEL])
             tile = f.select(tail, f.slot(Slot.LAST_TILE, "ptr"), f.slot(Slot.TILE, "ptr"), "ptr")
@@ -155,9 +167,26 @@ class _Driver:
                     f"i64 {pixels}", f"i64 {lanes}", f"ptr {f.at(s[Slot.RESULT], here, element)}",
                     f"i64 {s[Slot.RESULT_CHANNEL]}", "i64 1", "i64 0"])
 
+    def laid_out(self, weight: str, panel: Whole, lane: Whole) -> str:
+        """Return the place of a panel of weights, laid out here if it was not before."""
+        f, s, element = self.f, self.s, self.element
+        here = f.at(self.scratch, s[Slot.PANEL_AT], element)
+        own = f.compare("ne", s[Slot.PANEL_AT], 0)
+        with f.when(own):
+            lanes = f.minimum(s[Slot.PANEL], f.subtract(s[Slot.LANES], lane))
+            source = f.at(weight, f.multiply(lane, f.slot(Slot.LANE)), element)
+            f.call(f.slot(Slot.TURN, "ptr"), [
+                f"ptr {source}", f"i64 {f.slot(Slot.LANE)}", f"i64 {lanes}",
+                f"i64 {f.slot(Slot.RUNS)}", f"i64 {f.slot(Slot.LENGTH)}",
+                f"i64 {f.slot(Slot.RUN)}", f"ptr {here}", f"i64 {s[Slot.PANEL]}"])
+        there = f.at(weight, f.multiply(panel, s[Slot.WEIGHT_PANEL]), element)
+        return str(f.select(own, here, there, "ptr"))
+
     def phases(self, tile, b: str, images, last_band) -> None:
         """Tile after tile of each phase."""
         f, s = self.f, self.s
+        ready = f.compare("ne", s[Slot.SHARED], 0)
+        box = f.select(ready, f.pointer(s[Slot.SHARED]), self.scratch, "ptr")
         with f.loop(0, s[Slot.PHASE_COUNT]) as phase:
             start = f.multiply(phase, PHASE)
             numbers = [f.load("i64", f.at(s[Slot.PHASES], f.add(start, i), "i64"))
@@ -167,8 +196,37 @@ class _Driver:
             count = f.multiply(images, f.select(last_band, numbers[4], numbers[3]))
             with f.loop(0, count, s[Slot.TILE_ROWS]) as row:
                 here = f.at(rows, f.multiply(row, 2), "i64")
-                f.call(tile, [f"ptr {self.scratch}", f"ptr {here}", f"ptr {b}", f"ptr {steps}",
+                f.call(tile, [f"ptr {box}", f"ptr {here}", f"ptr {b}", f"ptr {steps}",
                               f"i64 {numbers[2]}", f"ptr {self.sums}", "i64 0"])
+
+
+class FillSlot(IntEnum):
+    """The slots of the step that fills a box that all jobs share: one job an image."""
+
+    SOURCE = 0
+    BOX_TO = 1
+    SOURCE_IMAGE = 2  # distances, in elements
+    BOX_IMAGE = 3
+    PAD = 4
+    BOX = 5  # the numbers of `Box`
+
+
+def filler(element: str, target: Target) -> Kernel:
+    """Return the kernel that fills the box of all images."""
+    return Kernel(f"convolution filler {element}", lambda: _filler_text(element, target), "fill")
+
+
+def _filler_text(element: str, target: Target) -> str:
+    module = Module(target)
+    f = module.function("fill", ["ptr %args", "i64 %begin", "i64 %end"])
+    source, to = (f.pointer(f.slot(slot)) for slot in (FillSlot.SOURCE, FillSlot.BOX_TO))
+    with f.loop("%begin", "%end") as image:
+        here = f.at(source, f.multiply(image, f.slot(FillSlot.SOURCE_IMAGE)), element)
+        there = f.at(to, f.multiply(image, f.slot(FillSlot.BOX_IMAGE)), element)
+        f.call(f.slot(FillSlot.PAD, "ptr"), [
+            f"ptr {f.at('%args', int(FillSlot.BOX), 'i64')}", f"ptr {here}", f"ptr {there}"])
+    f.done()
+    return module.text()
 
 
 class PackSlot(IntEnum):

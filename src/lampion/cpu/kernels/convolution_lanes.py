@@ -13,13 +13,17 @@ from ..steps import SCRATCH, Place, Plan, Step, Table
 from ..steps import Slot as Argument
 from ..target import Target
 from .convolution_copies import Box, margin, pad, put, turn
-from .convolution_driver import PHASE, PackSlot, Slot, driver, packer
+from .convolution_driver import PHASE, FillSlot, PackSlot, Slot, driver, filler, packer
 from .convolution_shapes import Extent, Pitch, Shape, extent, outputs, pitch, places, taps
 from .convolution_tiles import Tile, most_rows
 
 # Bytes of a box and its sums: they stay in the second-level cache beside a panel of weights.
 BLOCK = 512 * 1024
 MOST_TOGETHER = 64  # images: more would only make planning slow
+# Bytes of weights that are better laid out where they are used; bytes of a box that jobs share.
+MANY_WEIGHTS = 4 << 20
+LARGEST_SHARED = 1 << 20
+PANEL_AT = 16  # elements: not at the beginning, which would mean that there is none
 JOBS = 8  # as many as there should be at least, for threads to share
 
 
@@ -65,7 +69,6 @@ def lanes_plan(shape: Shape, weights: Weights, operands: tuple[Place, Place, Pla
     weight_panel = steps * panel + margin(target, element, panel)
     total = shape.groups * panels * weight_panel
 
-    pack = _pack(shape, weights, operands[1], panels, panel, weight_panel, element, target)
     packs = -(-shape.images // blocking.together)
     jobs = packs * blocking.bands * shape.groups
     parts = min(panels, -(-JOBS // jobs)) if jobs else 1
@@ -77,20 +80,28 @@ def lanes_plan(shape: Shape, weights: Weights, operands: tuple[Place, Place, Pla
     box = -(-box // 16) * 16
     pixels = math.prod(blocking.lengths)
     sums = (pixels * blocking.together + 1) * panel + margin(target, element, panel)
-    region = -(-(box + sums) // 16) * 16 + 16
+    # Where all images are one job's, each panel is one job's, too.
+    shared = weighty(shape, itemsize)
+    if shared:
+        total, begin = box, whole(PANEL_AT + weight_panel, 16)
+    else:
+        begin = box
+    region = -(-(begin + sums) // 16) * 16 + 16
     tables = _tables(shape, blocking, panel, itemsize)
     tail = -(-(shape.outputs - (panels - 1) * panel) // width)
     slots: dict[int, Argument] = {
-        Slot.SOURCE: operands[0], Slot.WEIGHT: Place(SCRATCH), Slot.RESULT: operands[2],
+        Slot.SOURCE: operands[0], Slot.WEIGHT: operands[1] if shared else Place(SCRATCH),
+        Slot.RESULT: operands[2],
         Slot.SCRATCH: Place(SCRATCH, total * itemsize), Slot.ROWS: Table(tables.rows),
         Slot.STEPS: Table(tables.steps), Slot.PHASES: Table(tables.phases), Slot.BUSY: 0,
-        Slot.REGIONS: places_, Slot.REGION: region, Slot.SUMS: box,
+        Slot.REGIONS: places_, Slot.REGION: region, Slot.SUMS: begin,
         Slot.IMAGES: shape.images, Slot.TOGETHER: blocking.together, Slot.BANDS: blocking.bands,
         Slot.GROUPS: shape.groups, Slot.PARTS: parts, Slot.PART: part,
         Slot.SOURCE_IMAGE: shape.groups * shape.inputs * math.prod(shape.source),
         Slot.SOURCE_GROUP: shape.inputs * math.prod(shape.source),
         Slot.RESULT_IMAGE: shape.groups * shape.outputs * shape.pixels,
-        Slot.RESULT_CHANNEL: shape.pixels, Slot.WEIGHT_GROUP: panels * weight_panel,
+        Slot.RESULT_CHANNEL: shape.pixels,
+        Slot.WEIGHT_GROUP: weights.group if shared else panels * weight_panel,
         Slot.WEIGHT_PANEL: weight_panel, Slot.BOX_IMAGE: blocking.pitch.image,
         Slot.LANES: shape.outputs, Slot.PANEL: panel, Slot.PIXELS: pixels,
         Slot.PHASE_COUNT: len(tables.phases) // PHASE, Slot.TILE_ROWS: blocking.rows,
@@ -100,9 +111,22 @@ def lanes_plan(shape: Shape, weights: Weights, operands: tuple[Place, Place, Pla
         else 0,
         Slot.LAST_TILE: Tile(element, blocking.rows, tail).kernel(target),
         **box_slots(Slot.BOX, shape, blocking.extent, blocking.pitch),
+        Slot.SHARED: Place(SCRATCH) if shared else 0, Slot.PANEL_AT: PANEL_AT if shared else 0,
+        Slot.TURN: turn(element, target) if shared else 0, Slot.LANE: weights.lane,
+        Slot.RUNS: weights.runs, Slot.LENGTH: weights.length, Slot.RUN: weights.run,
     }
     step = Step(driver(element, target), jobs, tuple(slots[k] for k in range(len(slots))))
-    return Plan((pack, step), (total + places_ * region) * itemsize)
+    before = (_fill(shape, blocking, operands[0], element, target) if shared else
+              _pack(shape, weights, operands[1], panels, panel, weight_panel, element, target))
+    return Plan((before, step), (total + places_ * region) * itemsize)
+
+
+def weighty(shape: Shape, itemsize: int) -> bool:
+    """Return whether weights are many and pixels few: jobs lay out panels, and share the box."""
+    weights = shape.inputs * shape.taps * shape.outputs * itemsize
+    image = pitch(extent(shape.phases, shape.result).sizes, shape.inputs).image * itemsize
+    return (shape.groups == 1 and weights >= MANY_WEIGHTS
+            and 0 < shape.images <= min(MOST_TOGETHER, LARGEST_SHARED // max(image, 1)))
 
 
 def last_lengths(shape: Shape, lengths: tuple[int, ...], bands: int) -> tuple[int, ...]:
@@ -134,6 +158,17 @@ def box_slots(start: int, shape: Shape, part: Extent, distances: Pitch) -> dict[
         **{Box.COUNT_DEPTH + k: n for k, n in enumerate(part.sizes)},
     }
     return {start + int(name): number for name, number in numbers.items()}
+
+
+def _fill(shape: Shape, blocking: Blocking, place: Place, element: str, target: Target) -> Step:
+    slots: dict[int, Argument] = {
+        FillSlot.SOURCE: place, FillSlot.BOX_TO: Place(SCRATCH),
+        FillSlot.SOURCE_IMAGE: shape.inputs * math.prod(shape.source),
+        FillSlot.BOX_IMAGE: blocking.pitch.image, FillSlot.PAD: pad(element, target),
+        **box_slots(FillSlot.BOX, shape, blocking.extent, blocking.pitch),
+    }
+    return Step(filler(element, target), shape.images,
+                tuple(slots[k] for k in range(len(slots))))
 
 
 def _pack(shape: Shape, weights: Weights, place: Place, panels: int, panel: int, weight_panel: int,
@@ -193,7 +228,9 @@ def _blocking(shape: Shape, element: str, target: Target) -> Blocking:
     itemsize = size_of(element)
     width = target.lanes(itemsize)
     vectors = min(2, -(-shape.outputs // width))
-    lengths, bands = bands_of(shape, itemsize, width * vectors, JOBS)
+    heavy = weighty(shape, itemsize)
+    lengths, bands = (shape.result, 1) if heavy else (
+        bands_of(shape, itemsize, width * vectors, JOBS))
     part = extent(shape.phases, lengths)
     distances = pitch(part.sizes, shape.inputs)
     image = distances.image * itemsize + math.prod(lengths) * width * vectors * itemsize
@@ -209,8 +246,9 @@ def _blocking(shape: Shape, element: str, target: Target) -> Blocking:
 
     fit = most_rows(vectors, target)
     least = max(1, fit // 2)
+    numbers = [shape.images] if heavy else range(1, most + 1)
     together, rows = min(
-        ((n, rows) for n in range(1, most + 1) for rows in range(least, fit + 1)), key=cost)
+        ((n, rows) for n in numbers for rows in range(least, fit + 1)), key=cost)
     return Blocking(together, lengths, bands, rows, vectors, part, distances)
 
 
