@@ -11,7 +11,26 @@ from lampion.errors import StateError
 from lampion.nn.data_parallel import DataParallel
 from lampion.nn.module import Module
 
-__all__ = ["DataParallel", "DistributedDataParallel"]
+__all__ = ["DataParallel", "DistributedDataParallel", "data_parallel"]
+
+
+def data_parallel(module: Any, inputs: Any, device_ids: Any = None, output_device: Any = None,
+                  dim: int = 0, module_kwargs: dict[str, Any] | None = None) -> Any:
+    """Call a module; there is one device, so the batch is not split.
+
+    Args:
+        module: what is called.
+        inputs: its argument, or a tuple of them.
+        device_ids, output_device, dim: PyTorch's: accepted, not used.
+        module_kwargs: its named arguments.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.parallel.data_parallel(torch.nn.ReLU(), torch.tensor([-1., 2.]))
+        tensor([0., 2.])
+    """
+    arguments = inputs if isinstance(inputs, tuple) else (inputs,)
+    return module(*arguments, **(module_kwargs or {}))
 
 
 class DistributedDataParallel(Module):
