@@ -287,6 +287,16 @@ PROGRAMS = {
         "torch.tensor([0, 0]), torch.tensor(1.0))",
     "one number added to a vector": "torch.index_add(torch.ones(3), 0, torch.tensor([0]), "
         "torch.tensor(1.0))",
+    "rows copied from a tensor with fewer axes":
+        "torch.ones(3, 2).index_copy_(0, torch.tensor([0]), torch.ones(2))",
+    "numbers searched for in a table of another type": """
+        table = torch.tensor([0.0, 1.0, 2.0])
+        y = torch.searchsorted(table, torch.tensor([1, 2]))
+    """,
+    "the strides of one-hot vectors of a transposed tensor": """
+        x = torch.zeros(3, 2, dtype=torch.int64).t()
+        y = torch.tensor(torch.nn.functional.one_hot(x, 3).stride())
+    """,
     "an axis that is not there, and a source that overlaps": """
         x = torch.zeros(2, 2)
         x.scatter_add_(5, torch.zeros(2, 2, dtype=torch.int64), x)

@@ -118,8 +118,8 @@ from .functions.operands import result_type
 from .printing import get_printoptions, printoptions, set_printoptions
 from . import autograd
 from .autograd import (
-    enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
-    set_grad_enabled,
+    enable_grad, inference_mode, is_anomaly_check_nan_enabled, is_anomaly_enabled,
+    is_grad_enabled, is_inference_mode_enabled, no_grad, set_anomaly_enabled, set_grad_enabled,
 )
 from . import fft, linalg, masked, nn, optim, signal, special, utils
 from .functions.activation import (

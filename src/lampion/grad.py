@@ -57,6 +57,7 @@ def backpropagate(
     wanted: Iterable[Value] | None = None,
     retain: bool = False,
     deliver: Callable[[Value, Value], None] | None = None,
+    watch: Callable[[tuple], None] | None = None,
 ) -> dict[int, Value]:
     """Carry gradients from outputs back to leaves.
 
@@ -66,6 +67,7 @@ def backpropagate(
             walked. None walks everything.
         retain: keep the graph for another pass.
         deliver: called with each leaf of the tape and its gradient.
+        watch: called with each value, its gradient and the shares that its rule makes of it.
 
     Returns:
         The gradients of the wanted values, by their creation order.
@@ -104,7 +106,10 @@ def backpropagate(
             continue
         if ends:
             continue  # the walk ends here, so nothing is used and nothing let go of
-        for source, part in spread(value, g, path):
+        shares = spread(value, g, path)
+        if watch is not None:
+            watch((value, g, shares))
+        for source, part in shares:
             key = source.order
             if is_slice(part):
                 slices.setdefault(key, []).append(part)
@@ -216,13 +221,14 @@ def _check_used(value: Value, g: Value, parts: list[Value], start: int) -> None:
     # A number that belongs to the operation itself, such as a mean's count, is never let go of.
     inputs = [k for k in inputs if value.inputs[k].label != "constant"]
     name = value.label or value.op.name
+    where = "" if mode.anomaly is None else mode.anomaly.called(value)
     if value.freed and (inputs or result):
         raise GradientError(
-            f"Trying to backward through the graph a second time (at {name}), but its saved "
+            f"Trying to backward through the graph a second time (at {name}{where}), but its saved "
             "values have been freed",
             why="backward() lets go of the intermediate values as soon as it has used them",
             fix="loss.backward(retain_graph=True) the first time, or compute the loss again")
-    if value.versions is None:
+    if value.versions is None or mode.mutable:
         return
     checked = [(k, value.versions[k]) for k in inputs if k < len(value.versions) - 1]
     if result:
@@ -233,8 +239,8 @@ def _check_used(value: Value, g: Value, parts: list[Value], start: int) -> None:
             kind = value if k == -1 else value.inputs[k]
             raise InplaceError(
                 "one of the variables needed for gradient computation has been modified by an "
-                f"inplace operation: the gradient of {name} needs {which} ({kind.type}), which "
-                f"is at version {pair[0].count}; expected version {pair[1]} instead",
+                f"inplace operation: the gradient of {name}{where} needs {which} ({kind.type}), "
+                f"which is at version {pair[0].count}; expected version {pair[1]} instead",
                 why="the value that the chain rule needs was overwritten after it was used",
                 fix=f"the operation without the trailing underscore, or .clone() before {name}")
 

@@ -51,6 +51,8 @@ class Mode(threading.local):
         mapping: the innermost map (lampion/func/vmap.py) that is being traced; None outside.
         tracing: called with every value that is made; None where nobody asks.
         spreading: the value whose gradient rule is at work, while somebody traces.
+        anomaly: what anomaly detection knows (autograd/anomaly.py); None while it is off.
+        mutable: whether a backward pass may read what was overwritten since.
     """
 
     grad = True
@@ -60,6 +62,8 @@ class Mode(threading.local):
     mapping: Any = None
     tracing: Callable[[Value], None] | None = None
     spreading: Value | None = None
+    anomaly: Any = None
+    mutable = False
 
 
 mode = Mode()

@@ -17,6 +17,7 @@ import numpy as np
 
 from . import base, dtypes, ir, printing, strides
 from .autograd import engine
+from .autograd.node import Node, RemovableHandle
 from .base import Shared, Storage, TensorBase
 from .dtypes import Size
 from .dtypes import device as Device
@@ -68,63 +69,6 @@ class Export:
     def __init__(self, array: np.ndarray):
         self.array = array  # the struct names an address and does not keep it alive
         self.__array_struct__ = array.__array_struct__
-
-
-class GradFn:
-    """The operation that made a tensor: a place in the recorded graph.
-
-    Args:
-        value: the value it made.
-    """
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: Value):
-        self._value = value
-
-    def name(self) -> str:
-        """The name PyTorch would print, such as MulBackward0."""
-        value = self._value
-        if value.leaf is not None:
-            return "AccumulateGrad"
-        label = value.label or (value.op.name if value.op else "leaf")
-        if value.op is not None and value.op.kind == "call":
-            return label
-        return "".join(part.capitalize() for part in label.split("_")) + "Backward0"
-
-    @property
-    def next_functions(self) -> tuple:
-        """The operations that made the inputs, each with the number of its output."""
-        return tuple(
-            (GradFn(origin(v)), 0) if v.tracked else (None, 0) for v in self._value.inputs)
-
-    def __repr__(self) -> str:
-        return f"<{self.name()}>"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, GradFn) and other._value is self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-
-class RemovableHandle:
-    """Takes a hook away again."""
-
-    def __init__(self, remove: Callable[[], None]):
-        self._remove: Callable[[], None] | None = remove
-
-    def remove(self) -> None:
-        """Take the hook away."""
-        if self._remove is not None:
-            self._remove()
-            self._remove = None
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *unused) -> None:
-        self.remove()
 
 
 class Tensor(TensorBase):
@@ -396,11 +340,11 @@ class Tensor(TensorBase):
         _set_gradient(self, None)
 
     @property
-    def grad_fn(self) -> GradFn | None:
+    def grad_fn(self) -> Node | None:
         """The operation that made the tensor; None for leaves."""
         if not self._tracked or self.is_leaf:
             return None
-        return GradFn(origin(self._value))
+        return Node(origin(self._value))
 
     def backward(self, gradient: Any = None, retain_graph: bool | None = None,
                  create_graph: bool = False, inputs: Any = None) -> None:

@@ -1,6 +1,13 @@
 """Gradients: `backward` and `grad`, modes, a `Function` of your own, and checks of gradients."""
 
-from . import functional
+from . import functional, graph
+from .anomaly import (
+    detect_anomaly,
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+    set_anomaly_enabled,
+    set_detect_anomaly,
+)
 from .checks import gradcheck, gradgradcheck
 from .engine import backward, grad
 from .function import Function, FunctionCtx, once_differentiable
@@ -14,7 +21,8 @@ from .modes import (
 )
 
 __all__ = [
-    "Function", "FunctionCtx", "backward", "enable_grad", "functional", "grad",
-    "gradcheck", "gradgradcheck", "inference_mode", "is_grad_enabled",
-    "is_inference_mode_enabled", "no_grad", "once_differentiable", "set_grad_enabled",
+    "Function", "FunctionCtx", "backward", "detect_anomaly", "enable_grad", "functional", "grad",
+    "gradcheck", "gradgradcheck", "graph", "inference_mode", "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled", "is_grad_enabled", "is_inference_mode_enabled", "no_grad",
+    "once_differentiable", "set_anomaly_enabled", "set_detect_anomaly", "set_grad_enabled",
 ]

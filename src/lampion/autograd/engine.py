@@ -106,9 +106,23 @@ def run(seeds, wanted=None, retain=False, create_graph=False, deliver=None):
     """Backpropagate with recording on exactly when `create_graph` is asked for."""
     before, mode.grad = mode.grad, create_graph
     try:
+        if mode.anomaly is not None and mode.anomaly.check_nan:
+            return _watched(seeds, wanted, retain, deliver)
         return backpropagate(seeds, wanted=wanted, retain=retain, deliver=deliver)
     finally:
         mode.grad = before
+
+
+def _watched(seeds, wanted, retain, deliver):
+    """Backpropagate, look at every gradient on the way, then hand out those of the leaves."""
+    spreads: list = []
+    arrived: list = []
+    found = backpropagate(seeds, wanted=wanted, retain=retain, watch=spreads.append,
+                          deliver=None if deliver is None else lambda *leaf: arrived.append(leaf))
+    mode.anomaly.check(spreads)
+    for leaf in arrived:
+        deliver(*leaf)
+    return found
 
 
 def backward(

@@ -668,6 +668,12 @@ def _index_write(name: str, op, input: TensorBase, dim: int, index: TensorBase, 
             raise IndexRangeError(
                 f"{name}(): Dimension specified as {dim} but tensor has no dimensions",
                 why="the source is a single number", fix="source.expand(len(index))")
+        if name == "index_copy" and source._shape and input._shape and (
+                len(source._shape) != len(input._shape)):
+            raise IndexRangeError(
+                f"{name}(): When source and destination are not scalars, their dimensionality must "
+                f"match. Source dimensionality ({len(source._shape)}), destination dimensionality "
+                f"({len(input._shape)})", fix="source.expand(...) or source.unsqueeze(...)")
         scalar = name == "index_add" and len(source._shape) != len(input._shape)
         if scalar or len(wide._shape) != len(x._shape) or tuple(
                 _rows_first(wide, axis)._shape) != shape:

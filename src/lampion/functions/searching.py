@@ -71,7 +71,7 @@ def searchsorted(sorted_sequence: TensorBase, input: Any, *, out_int32: bool = F
 
     Raises:
         ShapeError: the axes before the last do not match.
-        DTypeError: the types differ.
+        DTypeError: sorter is not int64.
 
     Example:
         >>> import lampion as torch
@@ -86,10 +86,6 @@ def _found(name: str, edges: TensorBase, input: Any, out_int32: bool, side: Any,
            sorter: TensorBase | None) -> Any:
     base.require_tensor(edges, name)
     values = input if isinstance(input, TensorBase) else as_tensor(input)
-    if isinstance(input, TensorBase) and values._dtype is not edges._dtype:
-        raise DTypeError(f"{name}(): boundary tensor and input value tensor should have same "
-                         f"dtype, but got boundary tensor's dtype {edges._dtype.name} and input "
-                         f"value tensor's dtype {values._dtype.name}", fix="input.to(edges.dtype)")
     _check_shapes(name, edges, values)
     table, wanted = _sorted(edges, sorter, name), values._read()
     if table.ndim == 1:
