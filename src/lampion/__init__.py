@@ -99,6 +99,7 @@ from .functions.sample_statistics import (
     corrcoef, cov, histogram, histogramdd, mode, msort, nanmean, nanmedian, renorm,
 )
 from .functions.decomposition import lu_unpack
+from .functions.decomposition import lu_old as lu
 from .functions.decomposition import cholesky_old as cholesky
 from .functions.decomposition import qr_old as qr
 from .functions.decomposition import svd_old as svd
@@ -111,6 +112,12 @@ from .functions.matrix_norms import norm_old as norm
 from .functions.matrix_norms import pinverse
 from .functions.matrix_powers import inner, matrix_exp, matrix_power
 from .functions.matrix_powers import vander_old as vander
+from .functions.low_rank import pca_lowrank, svd_lowrank
+from .functions.native import (
+    empty_permuted, grid_sampler, grid_sampler_2d, grid_sampler_3d, native_batch_norm,
+    native_dropout, native_group_norm, native_layer_norm,
+)
+from .functions.reflections import geqrf, ormqr
 from .functions.windows import (
     bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window,
 )

@@ -763,7 +763,7 @@ class Tensor(TensorBase):
         self._storage._bind(value)
         return self
 
-    def resize_as_(self, other: Tensor) -> Any:
+    def resize_as_(self, other: Tensor, memory_format: Any = None) -> Any:
         """Give the tensor itself another tensor's size."""
         return self.resize_(other._shape)
 
@@ -847,6 +847,12 @@ class Tensor(TensorBase):
         """A tensor of this type, not meant to be read yet."""
         return creation.empty(*size, dtype=dtype or self._dtype, requires_grad=requires_grad)
 
+    def new_empty_strided(self, size: Any, stride: Any, dtype: DType | None = None,
+                          device: Any = None, requires_grad: Any = False) -> Any:
+        """A tensor of this type and a memory order, not meant to be read yet."""
+        return creation.empty_strided(size, stride, dtype=dtype or self._dtype,
+                                      requires_grad=requires_grad)
+
     def new(self, *args: Any) -> Any:
         """A tensor of this type from a size or data (old spelling)."""
         return _legacy(args, {}, self._dtype)
@@ -892,6 +898,8 @@ class Tensor(TensorBase):
     def __rtruediv__(self, other: Any) -> Any:
         # As PyTorch does; the gradient then needs the quotient, and self may be overwritten.
         return _operator(e.mul, e.reciprocal(self), other)
+
+    __rdiv__ = __rtruediv__
 
     def __rfloordiv__(self, other: Any) -> Any:
         return _operator(e.floor_divide, other, self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import types
 from collections.abc import Callable
 from typing import Any
@@ -126,6 +127,9 @@ def _structure(given: Any, known: dict[Any, Any]) -> Any:
         return lampion.Size(given)
     if isinstance(given, tuple) and hasattr(given, "_fields"):
         return type(given)(*(value(x, known) for x in given))
+    if dataclasses.is_dataclass(given) and not isinstance(given, type):
+        fields = {f.name: value(getattr(given, f.name), known) for f in dataclasses.fields(given)}
+        return _named(type(given))(**fields)
     if isinstance(given, (list, tuple)):
         return type(given)(value(x, known) for x in given)
     if isinstance(given, dict):

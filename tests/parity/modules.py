@@ -44,6 +44,7 @@ def argument(given: Any) -> Any:
             given.dropout.p, given.activation if isinstance(given.activation, str) else (
                 "relu" if given.activation is torch.nn.functional.relu else "gelu"),
             batch_first=attention.batch_first, norm_first=given.norm_first,
+            layer_norm_eps=given.norm1.eps, bias=given.linear1.bias is not None,
             dtype=convert.TYPES[given.linear1.weight.dtype])
         built.load_state_dict(convert.value(dict(given.state_dict())))
         return built
@@ -113,6 +114,10 @@ def _forward(theirs: Any, ours: Any, given: Any, lazy: bool) -> str:
     return difference or compare.results(list(theirs.buffers()), list(ours.buffers()))
 
 
+def _has_tensors(given: Any) -> bool:
+    return any(isinstance(x, torch.Tensor) for x in (*given.args, *given.kwargs.values()))
+
+
 def _errors(tally: Tally, entry: Any, made: Any) -> None:
     if entry.module_error_inputs_func is None:
         return
@@ -123,7 +128,9 @@ def _errors(tally: Tally, entry: Any, made: Any) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                ours = _call(made, given.constructor_input, argument).to(lampion.float64)
+                ours = _call(made, given.constructor_input, argument)
+                if not _has_tensors(given.constructor_input):  # whose types may be the error
+                    ours = ours.to(lampion.float64)
                 _call(ours, given.forward_input, convert.value)
             except convert.NoCounterpart:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import Any
 
@@ -23,11 +24,22 @@ _PATTERNS = (
 )
 
 
+def _source(function: Any) -> str:
+    """The text of a function of PyTorch's test suite, nothing for others."""
+    try:
+        return inspect.getsource(function) if inspect.isfunction(function) else ""
+    except OSError:
+        return ""
+
+
 def reason(entry: Any, name: str) -> str:
     """Why an entry of op_db is left out, or nothing."""
     for pattern, why in _PATTERNS:
         if re.search(pattern, name) and not name.startswith("__"):
             return why
+    if type(entry.op).__name__ in ("OpOverloadPacket", "OpOverload") or (
+            "torch.ops." in _source(entry.op)):
+        return PRIVATE
     held = set(entry.supported_dtypes("cpu"))
     if not held:
         return CUDA

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from . import __main__ as main  # noqa: E402
 from . import inventory, modules, operators, optimizers  # noqa: E402
-from .outcome import ABSENT, OUTSIDE, PASSED  # noqa: E402
+from .outcome import ABSENT, FAILED, OUTSIDE, PASSED, Outcome  # noqa: E402
 
 OPERATORS = """nn.functional.linear nn.functional.cross_entropy matmul
     linalg.cholesky linalg.svdvals linalg.solve linalg.inv linalg.det lgamma digamma special.i1e
-    block_diag trapezoid index_reduce_(amax) select_scatter fft.fftshift""".split()
-MODULES = "nn.Linear nn.LayerNorm".split()
+    block_diag trapezoid index_reduce_(amax) select_scatter fft.fftshift
+    masked.sum masked.prod masked.var masked.amax masked.median masked.softmax masked.normalize
+    masked.logsumexp signal.windows.kaiser signal.windows.bartlett signal.windows.general_cosine
+    signal.windows.exponential nanquantile quantile geqrf ormqr svd_lowrank pca_lowrank
+    native_layer_norm native_group_norm empty_permuted nn.functional.linear_cross_entropy
+    searchsorted bucketize isin unique_consecutive take_along_dim gather index_select tensordot
+    meshgrid_(variadic_tensors) rot90 flip atan2 logical_and remainder bitwise_or
+    nn.functional.pad_(replicate_negative) nn.functional.avg_pool2d""".split()
+MODULES = """nn.Linear nn.LayerNorm nn.BatchNorm1d nn.LPPool1d nn.FractionalMaxPool2d
+    nn.LinearCrossEntropyLoss""".split()
 OPTIMIZERS = "SGD Adagrad".split()
 
 
@@ -40,6 +52,19 @@ def test_what_lampion_lacks_is_named_with_the_reason():
     assert operators.examine("fft.rfft", entry).status == OUTSIDE
     absent = operators.examine("airy", inventory.operators()["special.airy_ai"])
     assert absent.status == ABSENT and "special.airy_ai" in absent.reason
+
+
+def test_an_entry_that_ends_its_process_has_failed_and_no_other(monkeypatch):
+    def examine(task):
+        if task[1] == "exp":
+            os.kill(os.getpid(), signal.SIGABRT)
+        return task[0], Outcome(task[1], PASSED)
+
+    monkeypatch.setattr(main, "_examine", examine)
+    found = main._run([("op_db", name, 1) for name in ("sin", "exp", "cos")], 1)
+    assert [(o.name, o.status) for _, o in found] == [
+        ("sin", PASSED), ("exp", FAILED), ("cos", PASSED)]
+    assert "-6" in found[1][1].reason
 
 
 def test_a_wrong_answer_is_noticed(monkeypatch):

@@ -352,8 +352,9 @@ def empty(*size: Any, dtype: DType | None = None, device: Any = None,
     return zeros(*size, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def empty_strided(size: Any, stride: Any, *, dtype: DType | None = None, device: Any = None,
-                  requires_grad: bool = False) -> Any:
+def empty_strided(size: Any, stride: Any, *, dtype: DType | None = None, layout: Any = None,
+                  device: Any = None, requires_grad: bool = False,
+                  pin_memory: bool = False) -> Any:
     """A tensor of that size and memory order (zeros)."""
     made = zeros(size, dtype=dtype, device=device, requires_grad=requires_grad)
     made._strides = tuple(stride)

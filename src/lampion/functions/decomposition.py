@@ -316,6 +316,16 @@ def lu_factor_ex(A: TensorBase, *, pivot: bool = True, check_errors: bool = Fals
     return LUFactorExResult(e.add(below, upper), pivots, _info(A))
 
 
+def lu_old(A: TensorBase, pivot: bool = True, get_infos: bool = False) -> tuple:
+    """L and U in one matrix, and the exchanges of rows (`torch.lu`); see `linalg.lu_factor`.
+
+    Args:
+        get_infos: return zeros for each matrix as well.
+    """
+    found = tuple(lu_factor_ex(A, pivot=pivot))
+    return found if get_infos else found[:2]
+
+
 def lu_unpack(LU_data: TensorBase, LU_pivots: TensorBase, unpack_data: bool = True,
               unpack_pivots: bool = True) -> Any:
     """P, L and U from what `lu_factor` returns."""

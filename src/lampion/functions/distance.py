@@ -34,6 +34,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     require_tensor("cosine_similarity", "x1", x1)
     require_tensor("cosine_similarity", "x2", x2)
     axis("cosine_similarity", dim, max(x1.dim(), x2.dim()))
+    if x1.dim() == x2.dim() == 0:
+        return cosine_similarity(x1.reshape((1,)), x2.reshape((1,)), 0, eps)
     if x1.dim() != x2.dim():
         ndim = max(x1.dim(), x2.dim())
         x1 = x1.reshape((1,) * (ndim - x1.dim()) + tuple(x1.shape))
@@ -132,7 +134,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     first = [i for i in range(rows) for _ in range(i + 1, rows)]
     second = [j for i in range(rows) for j in range(i + 1, rows)]
     if not first:
-        return input.new_zeros((0,))
+        return input.reshape((-1,))[:0]  # no numbers, but a gradient path
     pick_first, pick_second = creation.tensor(first), creation.tensor(second)
     return (input.index_select(0, pick_first) - input.index_select(0, pick_second)).norm(p, -1)
 

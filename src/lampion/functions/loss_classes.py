@@ -67,8 +67,13 @@ def cross_entropy(
             "cross_entropy: input is a scalar", why="it needs one score for each class",
         )
     classes = input.shape[0] if input.dim() == 1 else input.shape[1]
-    _check_weight(function, weight, classes)
+    _check_weight(function, input, weight, classes)
     if input.shape == target.shape:
+        if ignore_index >= 0:
+            raise errors.StateError(
+                f"cross_entropy: ignore_index={ignore_index} with class probabilities as target",
+                why="ignore_index is not supported for floating point target: it names a label",
+                fix="rows of zeros in target, for samples that do not count")
         return _against_probabilities(input, target, weight, reduction, label_smoothing)
     _check_labels(function, input, target, ignore_index)
     if label_smoothing == 0:
@@ -105,7 +110,8 @@ def nll_loss(
         raise errors.ShapeArgumentError(
             "nll_loss: input is a scalar", why="it needs one log-probability for each class",
         )
-    _check_weight(function, weight, input.shape[0] if input.dim() == 1 else input.shape[1])
+    _check_weight(
+        function, input, weight, input.shape[0] if input.dim() == 1 else input.shape[1])
     _check_labels(function, input, target, ignore_index)
     return _likelihood(input, target, weight, ignore_index, reduction)
 
@@ -196,7 +202,12 @@ def _along_classes(weight: Tensor, input: Tensor) -> Tensor:
 # Checks of labels ------------------------------------------------------------------------------
 
 
-def _check_weight(function: str, weight: Tensor | None, classes: int) -> None:
+def _check_weight(function: str, input: Tensor, weight: Tensor | None, classes: int) -> None:
+    if weight is not None and weight.dtype != input.dtype:
+        raise errors.DTypeError(
+            f"{function}: expected scalar type {dtype_name(input)} but found "
+            f"{dtype_name(weight)}: the weight has another type than the input",
+            fix="weight.to(input.dtype)")
     if weight is not None and tuple(weight.shape) != (classes,):
         raise errors.ShapeError(
             f"{function}: weight is {errors.shape_text(weight.shape)}, the input has {classes} "
@@ -331,6 +342,11 @@ def multi_margin_loss(
     require_tensor(function, "target", target)
     if p not in (1, 2):
         raise errors.ArgumentError(f"{function}: p={p}", why="only p == 1 and p == 2 supported")
+    if input.dim() == 0:
+        input, target = input.reshape((1,)), target.reshape((1,))
+        single = reduction == "none"
+        found = multi_margin_loss(input, target, p, margin, weight, reduction=reduction)
+        return found.reshape(()) if single else found
     if input.dim() not in (1, 2):
         raise errors.ShapeError(
             f"{function}: input is {errors.shape_text(input.shape)}",
@@ -342,7 +358,7 @@ def multi_margin_loss(
             why="weight must be one-dimensional, one factor for each class",
         )
     classes = input.shape[-1]
-    _check_weight(function, weight, classes)
+    _check_weight(function, input, weight, classes)
     _check_labels(function, input, target, ignore_index=None)
     if input.dim() == 1:
         target = target.reshape(())
@@ -373,6 +389,8 @@ def multilabel_margin_loss(
     require_tensor(function, "input", input)
     require_tensor(function, "target", target)
     require_same_shape(function, input, target)
+    if input.dim() == 0:
+        input, target = input.reshape((1,)), target.reshape((1,))
     counts = (target >= 0).to(input.dtype).cumprod(-1)
     label = target.clamp(min=0)
     is_label = (counts * 0).scatter_add(-1, label, counts) > 0

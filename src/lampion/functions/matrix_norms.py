@@ -71,9 +71,11 @@ def linalg_tensor(x: Any) -> Any:
 
 
 def _symmetric(A: TensorBase) -> Any:
-    lower = base.call(m.triangle, (A,), {"offset": 0, "upper": False})
-    below = base.call(m.triangle, (A,), {"offset": -1, "upper": False})
-    return e.add(lower, s.matrix_t(below))
+    """The symmetric matrix of A's lower triangle; the gradient spreads over both triangles."""
+    lower = base.call(m.triangle, (A.detach(),), {"offset": 0, "upper": False})
+    below = base.call(m.triangle, (A.detach(),), {"offset": -1, "upper": False})
+    even = e.div(e.add(A, s.matrix_t(A)), 2)
+    return e.add(even, e.sub(e.add(lower, s.matrix_t(below)), even.detach()))
 
 
 def pinverse(input: TensorBase, rcond: float = 1e-15) -> Any:

@@ -202,4 +202,7 @@ def householder_product(A: TensorBase, tau: TensorBase) -> Any:
         factor = s.unsqueeze(s.narrow(tau, -1, k, 1), -1)
         result = e.sub(result, e.mul(factor, linalg.matmul(
             v, linalg.matmul(s.matrix_t(v), result))))
+    if not tau._shape[-1]:
+        # Of nothing it is the unit matrix, and still one of A's results.
+        result = base.call(ops.elementwise.overwrite, (A, result._value), {})
     return base.own(result)

@@ -66,6 +66,8 @@ def batch_norm(
     """
     function = "batch_norm"
     require_tensor(function, "input", input)
+    if input.dim() == 1 and not input.numel():
+        return input.clone()  # nothing, of no channels
     if input.dim() < 2:
         raise errors.ShapeError(
             f"batch_norm: input is {errors.shape_text(input.shape)}",
@@ -77,17 +79,24 @@ def batch_norm(
         weight=weight, bias=bias,
     )
     shape = _channel_shape(input)
+    if eps < 0:
+        raise errors.ArgumentError(f"batch_norm eps must be non-negative, but got {eps}")
     if not training:
         return _by_running_statistics(
             function, input, running_mean, running_var, weight, bias, eps)
+    if eps <= 0:
+        raise errors.ArgumentError(
+            f"batch_norm eps must be positive during training, but got {eps}",
+            why="channels of equal numbers would be divided by 0", fix="eps=1e-5")
     count = input.numel() // max(input.shape[1], 1)
     _check_batch(function, input, count)
     axes = (0, *range(2, input.dim()))
     mean = input.mean(axes, keepdim=True)
     centered = input - mean
     variance = (centered * centered).mean(axes, keepdim=True)
-    _update(running_mean, mean.reshape((-1,)), momentum)
-    _update(running_var, variance.reshape((-1,)) * (count / max(count - 1, 1)), momentum)
+    if count:  # a batch of nothing leaves the statistics as they are
+        _update(running_mean, mean.reshape((-1,)), momentum)
+        _update(running_var, variance.reshape((-1,)) * (count / max(count - 1, 1)), momentum)
     scale = (variance + eps).rsqrt()
     if weight is not None:
         scale = scale * weight.reshape(shape)

@@ -134,12 +134,17 @@ def lcm(input: TensorBase, other: TensorBase, *, out: TensorBase | None = None) 
 
 def nextafter(input: TensorBase, other: TensorBase) -> Any:
     """The number next to input in the direction of other."""
+    base.require_tensor(input, "nextafter"), base.require_tensor(other, "nextafter", "other")
     for x in (input, other):
-        base.require_tensor(x, "nextafter")
         if not x._dtype.is_floating_point:
             raise DTypeOperationError(f"nextafter: not implemented for {x._dtype.name}",
                                       fix="x.float()")
-    return apply("nextafter", p.nextafter, (input, other))
+    made = apply("nextafter", p.nextafter, (input.detach(), other.detach()))
+    if not input._tracked and not other._tracked:
+        return made
+    # A step so small has the slope of input itself, where there is a step.
+    moved = e.where(e.ne(input, other), input, e.add(e.mul(input, 0), e.mul(other, 0)))
+    return e.add(e.sub(moved, moved.detach()), made)
 
 
 def logaddexp2(input: TensorBase, other: TensorBase) -> Any:

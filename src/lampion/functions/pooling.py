@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lampion import errors
+from lampion import dtypes, errors
 from lampion.functions import creation, primitive
 from lampion.functions.checks import require_floating, require_tensor, sizes
 from lampion.replay.recorded import record_module
@@ -23,7 +23,9 @@ MOST_SLICES = 16
 def _batched(function: str, axes: int, input: Tensor) -> tuple[Tensor, bool]:
     require_tensor(function, "input", input)
     if input.dim() not in (axes + 1, axes + 2):
-        raise errors.ShapeError(
+        # PyTorch's adaptive pools refuse an input of too few axes with a ValueError.
+        few = function.startswith("adaptive") and input.dim() < axes + 1
+        raise (errors.ShapeArgumentError if few else errors.ShapeError)(
             f"{function}: input is {errors.shape_text(input.shape)}",
             why=f"Expected {axes + 1}D (unbatched) or {axes + 2}D (batched) input: samples, "
             f"channels, then {axes} spatial {'axis' if axes == 1 else 'axes'}",
@@ -290,7 +292,9 @@ def _avg_pool(
     ceil_mode: bool, count_include_pad: bool, divisor: int | None,
 ) -> Tensor:
     x, batched = _batched(function, axes, input)
-    require_floating(function, "input", x)
+    whole = x.dtype == dtypes.int64
+    if not whole:
+        require_floating(function, "input", x)
     kernel, stride, padding, _, size = _window(
         function, axes, x, kernel, stride, padding, 1, ceil_mode
     )
@@ -305,8 +309,19 @@ def _avg_pool(
         _window_counts(length, k, s, p, n, count_include_pad)
         for length, k, s, p, n in zip(lengths, kernel, stride, padding, size, strict=True)
     ]
-    result = x / divisor if divisor is not None else _divide(x, counts)
+    if whole:
+        result = _divide_whole(x, counts, divisor)
+    else:
+        result = x / divisor if divisor is not None else _divide(x, counts)
     return result if batched else result.squeeze(0)
+
+
+def _divide_whole(x: Tensor, counts: list[list[int]], divisor: int | None) -> Tensor:
+    """Means of whole numbers, without their fractions."""
+    table = creation.tensor(1 if divisor is None else divisor)
+    for numbers in counts if divisor is None else []:
+        table = table.unsqueeze(-1) * creation.tensor(numbers)
+    return x.div(table, rounding_mode="trunc")
 
 
 def _divide(x: Tensor, counts: list[list[int]]) -> Tensor:

@@ -74,6 +74,7 @@ def _fractional(
     if samples is None:
         samples = random.rand((*planes, axes), dtype=x.dtype)
     require_tensor(function, "_random_samples", samples)
+    samples = samples[:planes[0]]  # as PyTorch, which takes more than it needs
     # Flat positions of all windows: (N, C, *size, *kernel), one axis at a time.
     places = creation.zeros((*planes, *[1] * (2 * axes)), dtype=creation.arange(0).dtype)
     for i, (length, k, count) in enumerate(zip(x.shape[2:], kernel, size, strict=True)):

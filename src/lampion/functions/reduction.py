@@ -425,7 +425,13 @@ def norm(input: TensorBase, p: Any = "fro", dim: Any = None, keepdim: bool = Fal
         found = call(r.norm2, (x,), {"axes": dims})
         found = found if keep else base.own(found.reshape(_squeezed(x._shape, dims)))
     elif p < 0:
-        found = e.pow(sum(e.pow(e.abs(x), p), dims, keep), 1 / p)
+        # A zero makes the norm 0, where no gradient is asked for.
+        none = amin(e.abs(x), dims, True) if dims else e.abs(x)
+        some = e.where(e.eq(none, 0), 1, e.abs(x))
+        found = e.pow(sum(e.pow(some, p), dims, keep), 1 / p)
+        still = e.eq(none, 0)
+        still = still if keep or not dims else still.reshape(_squeezed(x._shape, dims))
+        found = e.where(still, 0, found)
     else:
         # Powers below 2 have no slope at 0; the gradient is taken as 0 there.
         still = e.eq(x, 0)

@@ -1,5 +1,6 @@
 """Layers, losses and what holds them together, under PyTorch's names."""
 
+from lampion.functions.loss_linear import LinearCrossEntropyOptions
 from lampion.nn import functional, init, modules, parallel, parameter, utils
 from lampion.nn.activation import (
     CELU,
@@ -78,6 +79,7 @@ from lampion.nn.lazy import (
     LazyLinear,
 )
 from lampion.nn.linear import Bilinear, Identity, Linear
+from lampion.nn.linear_cross_entropy import LinearCrossEntropyLoss
 from lampion.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -150,6 +152,7 @@ from lampion.nn.pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from lampion.nn.pooling_fractional import FractionalMaxPool2d, FractionalMaxPool3d
 from lampion.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from lampion.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from lampion.nn.shaping import (
@@ -219,7 +222,11 @@ __all__ = [
     "GLU",
     "GRU",
     "GRUCell",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "GaussianNLLLoss",
+    "LinearCrossEntropyLoss",
+    "LinearCrossEntropyOptions",
     "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",

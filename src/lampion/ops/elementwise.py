@@ -248,7 +248,8 @@ relu = elementwise(
     "relu", "x where x > 0, else 0; NaN stays NaN.",
     meaning=lambda xp, x: xp.maximum(x, xp.zeros((), x.dtype)), domain=((0.2, 3.0),),
     emit=lambda b, x: b.maximum(x, b.constant(0, x)),
-    grad=lambda g, y, x: (where(gt(y, _zeros(y)), g, _zeros(g)),))
+    # Asked this way round, a NaN lets the gradient through, as in PyTorch: it does not hide.
+    grad=lambda g, y, x: (where(le(y, _zeros(y)), _zeros(g), g),))
 
 erf = elementwise(
     "erf", "The error function, 2/sqrt(pi) * integral of exp(-t^2) from 0 to x.", floating=True,
