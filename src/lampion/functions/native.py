@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import base, dtypes, ir
-from ..base import TensorBase
 from ..errors import StateError
 from . import dropout as _dropout
 from . import elementwise as e
@@ -13,8 +12,11 @@ from . import normalization, reduction, vision
 from . import shape as s
 from .creation import empty_strided
 
+if TYPE_CHECKING:
+    from ..tensor import Tensor
 
-def _moments(x: TensorBase, axes: Any, eps: float) -> tuple[Any, Any]:
+
+def _moments(x: Tensor, axes: Any, eps: float) -> tuple[Any, Any]:
     """The mean along axes, and 1 / sqrt(variance + eps)."""
     mean = reduction.mean(x, axes, True)
     centered = e.sub(x, mean)
@@ -22,8 +24,8 @@ def _moments(x: TensorBase, axes: Any, eps: float) -> tuple[Any, Any]:
     return mean, e.rsqrt(e.add(variance, eps))
 
 
-def native_layer_norm(input: TensorBase, normalized_shape: Any, weight: TensorBase | None,
-                      bias: TensorBase | None, eps: float) -> tuple:
+def native_layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None,
+                      bias: Tensor | None, eps: float) -> tuple:
     """`layer_norm`, with the means and the inverse standard deviations.
 
     Shape: (*, *normalized_shape) -> the same, and twice (*, 1, ...).
@@ -39,7 +41,7 @@ def native_layer_norm(input: TensorBase, normalized_shape: Any, weight: TensorBa
     return (made, *(x.detach() for x in _moments(input, axes, eps)))
 
 
-def native_group_norm(input: TensorBase, weight: TensorBase | None, bias: TensorBase | None,
+def native_group_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None,
                       N: int, C: int, HxW: int, group: int, eps: float) -> tuple:
     """`group_norm`, with the means and the inverse standard deviations of the groups.
 
@@ -54,8 +56,8 @@ def native_group_norm(input: TensorBase, weight: TensorBase | None, bias: Tensor
     return (made, *(s.squeeze(x, -1) for x in _moments(rows, -1, eps)))
 
 
-def native_batch_norm(input: TensorBase, weight: TensorBase | None, bias: TensorBase | None,
-                      running_mean: TensorBase | None, running_var: TensorBase | None,
+def native_batch_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None,
+                      running_mean: Tensor | None, running_var: Tensor | None,
                       training: bool, momentum: float, eps: float) -> tuple:
     """`batch_norm`, with the means and the inverse standard deviations used while training.
 
@@ -69,7 +71,7 @@ def native_batch_norm(input: TensorBase, weight: TensorBase | None, bias: Tensor
     return (made, *(s.reshape(x, -1).detach() for x in _moments(input, axes, eps)))
 
 
-def native_dropout(input: TensorBase, p: float, train: bool | None) -> tuple:
+def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple:
     """`dropout`, with the mask of the elements that it kept.
 
     Example:
@@ -87,7 +89,7 @@ def native_dropout(input: TensorBase, p: float, train: bool | None) -> tuple:
 _MODES, _PADDINGS = ("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection")
 
 
-def grid_sampler(input: TensorBase, grid: TensorBase, interpolation_mode: int, padding_mode: int,
+def grid_sampler(input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int,
                  align_corners: bool) -> Any:
     """`nn.functional.grid_sample` with numbers for the modes.
 
