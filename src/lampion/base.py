@@ -50,12 +50,13 @@ class Storage:
         earlier: what it held since values were last computed, oldest first; None for nothing.
         deferred: what follows the calls of this thread, while a replayed write is not done yet;
             then `value` is not there. None as a rule.
-        kind: what replay found out about the tensor that owns it; None for nothing.
+        mark: what replay found out about the tensor that owns it (replay/seen.py); None for
+            nothing.
     """
 
     __slots__ = (
         "value", "version", "peers", "shared", "inference", "rooted", "earlier", "retained",
-        "deferred", "kind", "__weakref__")
+        "deferred", "mark", "__weakref__")
 
     def __init__(self, value: Value, version: VersionCounter | None = None):
         if value.holder is not None:
@@ -68,7 +69,7 @@ class Storage:
         self.earlier: list[Value] | None = None
         self.retained: Any = None
         self.deferred: Any = None
-        self.kind: tuple | None = None
+        self.mark: tuple | None = None
         self.value = value
         trace.hold(self)
 
@@ -124,7 +125,7 @@ class Storage:
             noting.binds.append(self)
         else:
             unrecorded()
-        self.kind = None
+        self.mark = None
         shared = self.shared
         if shared is not None and shared.alive():
             shared.array[...] = trace.read(value)
@@ -153,7 +154,7 @@ class Storage:
         held.volatile = True
         if old.tracked:
             held.tracked, held.history = True, origin(old)
-        self.kind = self.earlier = None
+        self.mark = self.earlier = None
         self.shared, self.value = shared, held
         trace.hold(self)
 

@@ -109,28 +109,26 @@ class Prepared:
     def run(
         self, arrays: Sequence[np.ndarray], take: Mapping[int, np.ndarray] | None = None,
     ) -> list[np.ndarray]:
-        """Return the arrays of the graph's outputs for these arrays of its inputs.
+        """Return the arrays of the graph's outputs, each in memory of its own.
 
         Args:
-            arrays: contiguous, of the inputs' types.
+            arrays: of the inputs; contiguous, of the inputs' types.
             take: for outputs (by number) memory that they may take over: the array of the input
                 that the output replaces, if nobody else holds it.
         """
         structure = self.structure
         for observer in observers:
             observer(self.graph, self.updates, structure, arrays)
-        if not structure.native:
-            return interpret.run(self.graph, arrays)
-        program = structure.program or self._compile()
+        program = (structure.program or self._compile()) if structure.native else None
         if program is None:
-            return interpret.run(self.graph, arrays)
-        if take:
+            return [owned(array) for array in interpret.run(self.graph, arrays)]
+        if take and not take.keys() <= program.donated.keys():
             take = {k: array for k, array in take.items() if k in program.donated}
         try:
             return program.run(arrays, take)
         except Exception as error:
             # The oracle meets the same mistake, and names the line that recorded it this time.
-            results = interpret.run(self.graph, arrays)
+            results = [owned(array) for array in interpret.run(self.graph, arrays)]
             warnings.warn(
                 f"a native program of lampion failed ({type(error).__name__}: {error}) at what "
                 "NumPy can compute. The numbers are NumPy's and right. This is a mistake in "

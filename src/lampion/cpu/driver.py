@@ -5,8 +5,8 @@
 `program` is a table of whole numbers (see `Word`). Before the first call, addresses are brought up
 to date: each buffer (the arena, an input, an output) has a list of the argument slots that point
 into it, and the list is worked off only when the buffer has moved since the last time. Buffers are
-given as addresses of NumPy arrays, whose own address of their elements is read here: asking NumPy
-for it from Python would take longer than running a small program.
+given as a Python list of NumPy arrays, whose own address of their elements is read here: asking
+NumPy for it from Python would take longer than running a small program.
 """
 
 from __future__ import annotations
@@ -50,6 +50,14 @@ def data_offset() -> int:
         if ctypes.c_void_p.from_address(id(probe) + offset).value == wanted:
             return offset
     raise RuntimeError("NumPy arrays do not look as expected")
+
+
+def address_of_items(items: list) -> int:
+    """Return where a list keeps the addresses of its items, for as long as its length stays."""
+    address = ctypes.c_void_p.from_address(id(items) + list.__basicsize__ - 16).value
+    if address is None or ctypes.c_void_p.from_address(address).value != id(items[0]):
+        raise RuntimeError("Python's lists do not look as expected")
+    return address
 
 
 @functools.cache

@@ -7,7 +7,6 @@ inputs and the outputs, whose arrays are used again when nobody else holds them 
 from __future__ import annotations
 
 import math
-from array import array as array_of
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -140,10 +139,11 @@ class Linked:
         starts = np.cumsum([0, *(len(m) for m in moves)]).astype(np.int64)
         pairs = [(base + 8 * slot, offset) for m in moves for slot, offset in m]
         places = np.array(pairs or [(0, 0)], np.int64)
-        self._objects = array_of("q", bytes(8 * len(moves)))
+        self._nothing = [None] * len(moves)
+        self._objects: list[np.ndarray | None] = [*self._nothing]  # of this length for ever
         bound = np.full(len(moves), -1, np.int64)
         self._words = np.zeros(len(Word), np.int64)
-        self._words[Word.BUFFERS] = self._objects.buffer_info()[0]
+        self._words[Word.BUFFERS] = driver.address_of_items(self._objects)
         for word, array in ((Word.BOUND, bound),
                             (Word.STARTS, starts), (Word.PLACES, places),
                             (Word.CALLS, self._calls), (Word.FAULT, self._fault)):
@@ -169,11 +169,14 @@ class Linked:
             Fault: a step met what has no answer; memory that was to be taken over is untouched.
         """
         room, outputs = self._bind(arrays, take)
-        for begin, end, then in self.segments:
-            if begin < end and self._execute(self._program, begin, end):
-                raise Fault
-            if then is not None:
-                self._compute(then, room, arrays, outputs)
+        try:
+            for begin, end, then in self.segments:
+                if begin < end and self._execute(self._program, begin, end):
+                    raise Fault
+                if then is not None:
+                    self._compute(then, room, arrays, outputs)
+        finally:
+            self._objects[:] = self._nothing
         return outputs
 
     def times(self, arrays: Sequence[np.ndarray], repeats: int = 20) -> list[float]:
@@ -190,13 +193,14 @@ class Linked:
             if then is not None:
                 found.append(shortest(
                     partial(self._compute, then, room, arrays, outputs), repeats))
+        self._objects[:] = self._nothing
         return found
 
     def _bind(self, arrays, take) -> tuple[np.ndarray, list[np.ndarray]]:
         """Tell the driver where everything lies; return the arena and the arrays of outputs."""
         room = arena.memory(self.arena_bytes)
         outputs = self._spare.arrays(take)
-        self._objects[:] = array_of("q", map(id, (room, *arrays, *outputs)))
+        self._objects[:] = (room, *arrays, *outputs)
         workers = pool.prepare()
         if workers.control != self._control:
             self._control = workers.control

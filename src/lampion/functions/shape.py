@@ -648,6 +648,7 @@ def _become(input: TensorBase, plan) -> Any:
     steps = steps or ((m.reshape, {"shape": tuple(shape)}),)
     input._set_up(input._storage, input._steps + steps, shape, stride, offset, input._is_view)
     input._gradient = held
+    input._storage.mark = None
     input._storage.version.count += 1
     if marker is not None and marker.leaf is not None and marker.leaf() is input:
         input._begin_again(marker)  # its gradient has the new shape

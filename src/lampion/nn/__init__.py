@@ -1,7 +1,7 @@
 """Layers, losses and what holds them together, under PyTorch's names."""
 
 from lampion.functions.loss_linear import LinearCrossEntropyOptions
-from lampion.nn import functional, init, modules, parallel, parameter, utils
+from lampion.nn import functional, init, modules, parallel, parameter, utils, whole
 from lampion.nn.activation import (
     CELU,
     ELU,
@@ -169,6 +169,21 @@ from lampion.nn.shaping import (
 )
 from lampion.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
 from lampion.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
+
+whole.enter((
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d, AlphaDropout, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm1d, BatchNorm2d,
+    BatchNorm3d, Bilinear, CELU, ChannelShuffle, CircularPad1d, CircularPad2d, CircularPad3d,
+    ConstantPad1d, ConstantPad2d, ConstantPad3d, Conv1d, Conv2d, Conv3d, ConvTranspose1d,
+    ConvTranspose2d, ConvTranspose3d, Dropout, Dropout1d, Dropout2d, Dropout3d, ELU, Embedding,
+    FeatureAlphaDropout, Flatten, GELU, GLU, GRU, GRUCell, GroupNorm, Hardshrink, Hardsigmoid,
+    Hardswish, Hardtanh, Identity, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, LSTM, LSTMCell,
+    LayerNorm, LeakyReLU, Linear, LocalResponseNorm, LogSigmoid, LogSoftmax, MaxPool1d, MaxPool2d,
+    MaxPool3d, Mish, PReLU, PixelShuffle, PixelUnshuffle, RMSNorm, RNN, RNNCell, RReLU, ReLU,
+    ReLU6, ReflectionPad1d, ReflectionPad2d, ReflectionPad3d, ReplicationPad1d, ReplicationPad2d,
+    ReplicationPad3d, SELU, Sequential, SiLU, Sigmoid, Softmax, Softmax2d, Softmin, Softplus,
+    Softshrink, Softsign, Tanh, Tanhshrink, Threshold, Unflatten, Upsample, UpsamplingBilinear2d,
+    UpsamplingNearest2d, ZeroPad1d, ZeroPad2d, ZeroPad3d))
 
 __all__ = [
     "AdaptiveAvgPool1d",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lampion import errors
 from lampion.nn.module import Module, indent
+from lampion.nn.watched import WatchedDict
 
 if TYPE_CHECKING:
     from typing import Self
@@ -34,7 +35,8 @@ class _Row(Module):
         names = list(self._modules)[index] if isinstance(index, slice) else [self._name_at(index)]
         for name in names:
             delattr(self, name)
-        self._modules = {str(i): one for i, one in enumerate(self._modules.values())}
+        self._modules = WatchedDict(
+            (str(i), one) for i, one in enumerate(self._modules.values()))
 
     def __len__(self) -> int:
         return len(self._modules)

@@ -18,6 +18,7 @@ from typing import Any
 
 from lampion import errors
 from lampion.nn.backward_hooks import BackwardHook
+from lampion.nn.watched import WatchedHooks
 from lampion.tensor import Tensor
 
 
@@ -80,12 +81,12 @@ class GlobalHooks:
     """The hooks that run for every module."""
 
     def __init__(self) -> None:
-        self.forward: OrderedDict[int, Callable] = OrderedDict()
+        self.forward: OrderedDict[int, Callable] = WatchedHooks()
         self.forward_with_kwargs: OrderedDict[int, bool] = OrderedDict()
         self.forward_always_called: OrderedDict[int, bool] = OrderedDict()
-        self.forward_pre: OrderedDict[int, Callable] = OrderedDict()
-        self.backward: OrderedDict[int, Callable] = OrderedDict()
-        self.backward_pre: OrderedDict[int, Callable] = OrderedDict()
+        self.forward_pre: OrderedDict[int, Callable] = WatchedHooks()
+        self.backward: OrderedDict[int, Callable] = WatchedHooks()
+        self.backward_pre: OrderedDict[int, Callable] = WatchedHooks()
         self.parameter_registration: OrderedDict[int, Callable] = OrderedDict()
         self.buffer_registration: OrderedDict[int, Callable] = OrderedDict()
         self.module_registration: OrderedDict[int, Callable] = OrderedDict()

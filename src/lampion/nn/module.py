@@ -13,11 +13,14 @@ from collections import OrderedDict
 from typing import Any
 
 from lampion import errors
+from lampion.ir import mode
+from lampion.nn import whole
 from lampion.nn.conversion import ConversionMethods
 from lampion.nn.hooks import GLOBAL, HookMethods
 from lampion.nn.parameter import Buffer, Parameter
 from lampion.nn.state import StateMethods
 from lampion.nn.tree import TreeMethods
+from lampion.nn.watched import Changes, WatchedDict, WatchedHooks
 from lampion.tensor import Tensor
 
 HOOK_DICTIONARIES = (
@@ -59,12 +62,12 @@ class Module(TreeMethods, StateMethods, HookMethods, ConversionMethods):
             raise errors.ArgumentTypeError(_too_many_arguments(self, args, kwargs))
         own = self.__dict__
         own["training"] = True
-        own["_parameters"] = {}
-        own["_buffers"] = {}
+        own["_parameters"] = WatchedDict()
+        own["_buffers"] = WatchedDict()
         own["_non_persistent_buffers_set"] = set()
-        own["_modules"] = {}
+        own["_modules"] = WatchedDict()
         for name in HOOK_DICTIONARIES:
-            own[name] = OrderedDict()
+            own[name] = WatchedHooks() if name in whole.HOOKS else OrderedDict()
         if self.call_super_init:
             super().__init__(*args, **kwargs)
 
@@ -77,6 +80,12 @@ class Module(TreeMethods, StateMethods, HookMethods, ConversionMethods):
             fix="def forward(self, x): ... in the class; mind the spelling and the indentation")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if type(self) in whole.WHOLE and not kwargs:
+            run = mode.run
+            if run is not None and whole.can_be_matched(args):
+                parts = whole.parts_of(self)
+                if parts is not None:
+                    return run.call(whole.CALL, (self, parts, *args), kwargs)
         try:
             if (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks
                     or self._backward_pre_hooks or GLOBAL.forward or GLOBAL.forward_pre
@@ -224,7 +233,15 @@ class Module(TreeMethods, StateMethods, HookMethods, ConversionMethods):
             self._check_ready("_buffers", "buffer")
             self._assign_buffer(name, value)
         else:
+            if type(self) in whole.WHOLE or name == "__class__":
+                self._change(name)
             super().__setattr__(name, value)
+
+    def _change(self, name: str) -> None:
+        """Say that a call of this module may do something else from now on."""
+        Changes.count += 1
+        if name == "__class__" and mode.run is not None:
+            mode.run.materialise()  # a call that was put off would be made by the new class
 
     def _check_slot(self, name: str, dictionary: str, value: Any, kind: str, wanted: str) -> None:
         if value is not None and name in self.__dict__.get(dictionary, ()):
@@ -263,6 +280,7 @@ class Module(TreeMethods, StateMethods, HookMethods, ConversionMethods):
                 del dictionary[name]  # type: ignore[attr-defined]
                 self._non_persistent_buffers_set.discard(name)
                 return
+        self._change(name)
         super().__delattr__(name)
 
     def __dir__(self) -> list[str]:
@@ -271,13 +289,18 @@ class Module(TreeMethods, StateMethods, HookMethods, ConversionMethods):
         return sorted(name for name in names if not name[0].isdigit())
 
     def __getstate__(self) -> dict:
-        return self.__dict__.copy()
+        return {name: x for name, x in self.__dict__.items() if name != "_whole"}
 
     def __setstate__(self, state: dict) -> None:
-        self.__dict__.update(state)
+        own = self.__dict__
+        own.update(state)
         for name in HOOK_DICTIONARIES:
-            self.__dict__.setdefault(name, OrderedDict())
-        self.__dict__.setdefault("_non_persistent_buffers_set", set())
+            hooks = own.get(name, {})
+            own[name] = WatchedHooks(hooks) if name in whole.HOOKS else OrderedDict(hooks)
+        for name in whole.REGISTRIES:
+            if type(own.get(name)) is dict:
+                own[name] = WatchedDict(own[name])
+        own.setdefault("_non_persistent_buffers_set", set())
 
     # ---- printing ----
 

@@ -67,6 +67,8 @@ def _operands(run: Any, args: tuple, kwargs: dict) -> list | None:
 def _follow(run: Any, args: tuple, kwargs: dict) -> None:
     """Count the step, in a way that can be taken back."""
     (optimizer,) = args
+    if not optimizer.counters:
+        return
     counted = [(optimizer.state[parameter], name) for _, parameter in _stepped(optimizer)
                for name in optimizer.counters]
     before = [state[name] for state, name in counted]
@@ -75,7 +77,8 @@ def _follow(run: Any, args: tuple, kwargs: dict) -> None:
         for (state, name), number in zip(counted, before, strict=True):
             state[name] = number
 
-    run.undo.append(undo)
+    if run is not None:
+        run.undo.append(undo)
     for state, name in counted:
         state[name] += 1
 
@@ -111,4 +114,5 @@ def _lifting() -> Callable[[float], float]:
 
 
 EVERYWHERE = range(1 << 30)
-step_whole = recorded(step_whole, lifts=EVERYWHERE, operands=_operands, follow=_follow)
+step_whole = recorded(
+    step_whole, lifts=EVERYWHERE, operands=_operands, follow=_follow, computes=True)

@@ -15,7 +15,7 @@ from ..ir import Value, leaf, number, origin
 from ..trace import compute, is_empty
 from .log import Flushed
 from .promise import Cell, Peers
-from .tree import Moment, Plan, Source
+from .tree import Entry, Moment, Plan, Source
 
 if TYPE_CHECKING:
     from .run import Run
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # the counting itself.
 OWN_REFERENCES = 4
 MOST_COUNTS = 64
+# Tensors of so many bytes are handed out again, which keeps their arrays until then.
+SMALL = 4096
 
 
 def fulfil(run: Run, tensor: TensorBase | None, value: Value | None) -> bool:
@@ -44,16 +46,39 @@ def fulfil(run: Run, tensor: TensorBase | None, value: Value | None) -> bool:
         return False
     mask, plan = found
     try:
-        with runtime.lock:
-            arrays = _compute(run, plan)
+        arrays = _compute(run, plan, _deferred(run, plan))
     except Exception:
         return False  # the slow way finds out what to say
     _fill(run, plan, arrays)
+    _write(run, plan, _deferred(run, plan), arrays)
     if plan.node is None:
-        _write(run, plan, arrays)
         run.begin()
     else:
         _go_on(run, plan, tensor, mask, arrays)
+    return True
+
+
+def update(run: Run, entry: Entry, moment: Moment) -> bool:
+    """Do a flush right after a call whose writes have not been put off; False where it is not done.
+
+    Args:
+        entry: the call, the last one of the log.
+        moment: the flush after it.
+    """
+    if not is_empty():
+        return False
+    found = _plan(run, moment)
+    if found is None or found[1].node is not None:
+        return False
+    plan = found[1]
+    old = _deferred(run, plan)
+    try:
+        arrays = _compute(run, plan, old)
+    except Exception:
+        return False
+    _fill(run, plan, arrays)
+    _write(run, plan, old, arrays)
+    run.begin()
     return True
 
 
@@ -93,31 +118,43 @@ def _mask(run: Run, counts: tuple[int, ...]) -> tuple[bool, ...]:
         for n, tensor in zip(counts, run.made, strict=True))
 
 
-def _compute(run: Run, plan: Plan) -> list[np.ndarray]:
+def _deferred(run: Run, plan: Plan) -> list[tuple]:
+    """Return of each write (storage, value before, version before)."""
+    slots, deferred, found = run.slots, run.deferred, []
+    for write in plan.writes:
+        storage = slots[write[0]]._storage
+        old = deferred.get(id(storage))
+        found.append(old or (storage, storage.value, storage.version.count))
+    return found
+
+
+def _compute(run: Run, plan: Plan, old: list[tuple]) -> list[np.ndarray]:
     program = plan.program
     if program is None:
         return []
-    arrays = [_array(run, source) for source in plan.sources]
-    take = _free_memory(run, plan, arrays) if program.updates and plan.node is None else None
-    runtime.executions += 1
-    return [runtime.owned(array) for array in program.run(arrays, take)]
+    arrays: list[Any] = [*map(run.arrays.get, plan.leaves)]
+    for place, source in plan.others:
+        arrays[place] = _array(run, source)
+    take = _free_memory(plan, arrays, old) if program.updates and plan.node is None else None
+    with runtime.lock:
+        runtime.executions += 1
+        return program.run(arrays, take)
 
 
-def _free_memory(run: Run, plan: Plan, arrays: list[np.ndarray]) -> dict[int, np.ndarray]:
+def _free_memory(plan: Plan, arrays: list[np.ndarray], old: list[tuple]) -> dict[int, np.ndarray]:
     """Return the arrays that outputs may take over: of parameters that they replace."""
     free = {}
-    updates = plan.program.updates
-    for write in plan.writes:
-        place = updates.get(write.output)
+    for (_, value, _), write, place in zip(old, plan.writes, plan.updated, strict=True):
         if place is None:
             continue
-        old = run.deferred[id(run.slots[write.slot]._storage)].value
         # Held by the value, the record, the list and the variable here, and the counting itself.
         array = arrays[place]
         others = getrefcount(array) - OWN_REFERENCES - 1
-        if (old.data is array and not old.volatile and (not old.tracked or old.history is not None)
-                and (not others or (others == 1 and spare.let_go(array))) and array.flags.owndata):
-            free[write.output] = array
+        if (value.data is array and not value.volatile
+                and (not value.tracked or value.history is not None)
+                and (not others or (others == 1 and spare.let_go(array)))
+                and array.base is None):
+            free[write[1]] = array
     return free
 
 
@@ -145,42 +182,49 @@ def _array(run: Run, source: Source) -> np.ndarray:
 
 def _fill(run: Run, plan: Plan, arrays: list[np.ndarray]) -> None:
     ends = plan.node is None
-    cells: dict[int, Cell] = {}
-    groups: dict[int, Peers] = {}
+    slots, cells, groups = run.slots, {}, {}  # type: ignore[var-annotated]
     for fill in plan.fills:
-        tensor = run.slots[fill.slot]
-        if fill.source is None:  # a view of memory from outside
-            if ends:
-                tensor._promise.made.spare = None
-                tensor._storage, tensor._promise = run.slots[fill.cell]._storage, None
-            continue
+        slot, cell, source, _, _, _, peers = fill
+        tensor = slots[slot]
         promise = tensor._promise
-        promise.array = (arrays[fill.source] if type(fill.source) is int
-                         else np.array(_array(run, fill.source)))  # else a write could reach it
+        if source is None:  # a view of memory from outside
+            if ends:
+                promise.made.spare = None
+                tensor._storage, tensor._promise = slots[cell]._storage, None
+            continue
+        array = promise.array = (arrays[source] if type(source) is int
+                                 else np.array(_array(run, source)))  # else a write could reach it
         promise.fill = fill
-        promise.cell = cells.setdefault(fill.cell, Cell()) if fill.cell in plan.shared else None
-        if fill.peers is not None:
-            promise.peers = groups.setdefault(fill.peers, Peers())
+        if cell in plan.shared:
+            promise.cell = cells.setdefault(cell, Cell())
+        if peers is not None:
+            promise.peers = groups.setdefault(peers, Peers())
             promise.peers.members.append(ref(tensor))
         if ends:
             promise.run = None
-        promise.made.spare = None
+        if not ends or array.nbytes > SMALL or promise.cell is not None or peers is not None:
+            promise.made.spare = None
 
 
-def _write(run: Run, plan: Plan, arrays: list[np.ndarray]) -> None:
-    """Give tensors from outside what was written into them; the record ends."""
-    for write in plan.writes:
-        storage = run.slots[write.slot]._storage
-        _, value, version = run.deferred[id(storage)]
-        array = arrays[write.output]
-        # Held by the record and the variable here (and the counting): nobody knows what it was.
-        if getrefcount(value) == 3 and plan.node is None and value.op is None:
+def _write(run: Run, plan: Plan, old: list[tuple], arrays: list[np.ndarray]) -> None:
+    """Give tensors from outside what was written into them."""
+    run.deferred.clear()
+    ends = plan.node is None
+    while old:
+        storage, value, version = old.pop()
+        _, output, versions = plan.writes[len(old)]
+        array = arrays[output]
+        # Held by the variable here, the counting, and the storage where the write was not put off.
+        alone = 3 if storage.deferred is None else 2
+        storage.deferred = storage.earlier = None
+        if ends and value.op is None and getrefcount(value) == alone:
             value.data = array
+            storage.value = value
         else:
             value = _successor(value, array)
-        storage.deferred, storage.earlier, storage.value = None, None, value
-        value.holder = ref(storage)
-        storage.version.count = version + write.versions
+            storage.value = value
+            value.holder = ref(storage)
+        storage.version.count = version + versions
 
 
 def _successor(old: Value, array: np.ndarray) -> Value:
@@ -195,7 +239,6 @@ def _successor(old: Value, array: np.ndarray) -> Value:
 
 def _go_on(run: Run, plan: Plan, tensor: TensorBase | None, mask: tuple[bool, ...],
            arrays: list[np.ndarray]) -> None:
-    _write(run, plan, arrays)
     run.log.append(Flushed(tensor, mask, plan, arrays))
     run.outputs.append(arrays)
     run.made = [result for held, result in zip(mask, run.made, strict=True) if held]

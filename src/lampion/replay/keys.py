@@ -14,6 +14,7 @@ import numpy as np
 from .. import dtypes
 from ..base import TensorBase
 from ..ir import mode, origin
+from .bundle import Bundle
 from .closed import closed_path
 from .tree import Call
 
@@ -35,13 +36,14 @@ class Description:
         numbers: the values of lifted numbers.
     """
 
-    __slots__ = ("key", "fresh", "numbers", "operands", "_slot_of", "_size")
+    __slots__ = ("key", "fresh", "numbers", "operands", "_slot_of", "_size", "_places")
 
     def __init__(self, run: Any, call: Call, args: tuple, kwargs: dict, operands: Any):
         self.operands = operands
         self.fresh: list[tuple[TensorBase, tuple]] = []
         self.numbers: list[float] = []
-        self._slot_of, self._size = run.slot_of, run.size()
+        self._slot_of, self._size = run.find_slots(), run.size()
+        self._places: dict[int, int] = {}  # of the tensors met here
         parts: list = [call, mode.grad]
         if call.operands is None:
             for place, x in enumerate(args):
@@ -76,6 +78,8 @@ class Description:
             return (kind, *map(self._part, x))
         if kind is slice:
             return (slice, self._part(x.start), self._part(x.stop), self._part(x.step))
+        if isinstance(x, Bundle):
+            return (Bundle, x.structure, *map(self._tensor, x.tensors))
         if isinstance(x, (np.number, np.bool_)):
             return (kind, x.item().hex() if isinstance(x, np.floating) else x.item())
         if kind.__name__ == "Generator" or isinstance(x, type):
@@ -87,12 +91,12 @@ class Description:
     def _tensor(self, tensor: TensorBase) -> tuple:
         slot = self._slot_of(tensor)
         if slot is None:
-            for number, (known, _) in enumerate(self.fresh):
-                if known is tensor:
-                    return ("slot", self._size + number)
+            if id(tensor) in self._places:
+                return ("slot", self._places[id(tensor)])
             kind = leaf_type(tensor)
             if kind is None:
                 raise Refused("a tensor whose numbers are pending, shared or part of another graph")
+            self._places[id(tensor)] = self._size + len(self.fresh)
             self.fresh.append((tensor, kind))
             return ("leaf", kind)
         return ("slot", slot)

@@ -6,6 +6,7 @@ A test is generated from the kinds of the operands, and compiled once for each p
     r  the same, of a tensor that it met in this very call
     l  a tensor from outside that the record meets here: of the same type
     n  a lifted number: a float, whichever
+    b  tensors that belong together
     c  anything else: equal, and of the same type
 
 A test that says no proves nothing: the call is then compared by its key.
@@ -14,11 +15,15 @@ A test that says no proves nothing: the call is then compared by its key.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import repeat
+from operator import is_, itemgetter
 from typing import Any
 
 from .. import dtypes
 from ..base import TensorBase
+from .bundle import Bundle
 from .keys import Description
+from .seen import Seen
 
 _ALIKE = (bool, type(None), dtypes.dtype, type)  # one object for each value
 _SIMPLE = (int, str)
@@ -49,6 +54,9 @@ def matcher(operands: list, description: Description, slot_of: Callable,
             else:
                 kinds += "r" if id(x) in met else "s"
                 constants.append(slot_of(x))
+        elif isinstance(x, Bundle):
+            kinds += "b"
+            constants.append(_bundle(x, fresh, met, slot_of))
         elif place in lifts and type(x) is float:
             kinds += "n"
             constants.append(None)
@@ -67,6 +75,8 @@ def matcher(operands: list, description: Description, slot_of: Callable,
             constants.append((type(x), [slot_of(t) for t in x]))
         else:
             return None
+    if "b" in kinds and "l" in kinds[kinds.index("b"):]:
+        return None  # tensors get their slots in the order of the operands
     if len(kinds) > MANY:
         return _long(kinds, constants)
     if kinds not in _factories:
@@ -77,7 +87,7 @@ def matcher(operands: list, description: Description, slot_of: Callable,
 def _compile(kinds: str) -> Callable:
     """Write and compile the test of a pattern."""
     names = [f"x{k}" for k in range(len(kinds))]
-    tests, leaves, repeats = [], [], []
+    tests, leaves, repeats = [], [], []  # bundles are met after single tensors
     for kind, x in zip(kinds, names, strict=True):
         c = x.replace("x", "c")
         if kind == "s":
@@ -92,6 +102,8 @@ def _compile(kinds: str) -> Callable:
             tests.append(f"type({x}) is type({c}) and {x} == {c}")
         elif kind == "m":
             tests.append(f"same({x}, {c}, slots)")
+        elif kind == "b":
+            repeats.insert(0, f"{c}({x}, run, slots)")
         else:
             leaves.append(f"run.meet({x}, {c}, slots)")
     tests += leaves + repeats
@@ -120,25 +132,34 @@ def _same(operands: Any, expected: tuple, slots: list) -> bool:
 
 
 def _long(kinds: str, constants: list) -> Callable:
-    """Return the test of a call of many operands: a loop."""
-    expected = list(zip(kinds, constants, strict=True))
+    """Return the test of a call of many operands: kind by kind."""
+    def places(wanted: str) -> list[int]:
+        return [place for place, kind in enumerate(kinds) if kind in wanted]
+
+    known, alike, fresh, floats = places("s"), places("a"), places("l"), places("n")
+    rest = [(place, kinds[place], constants[place]) for place in places("brmct")]
+    rest.sort(key=lambda item: item[1] != "b")
+    pick_known, pick_alike, pick_fresh, pick_floats = map(picker, (known, alike, fresh, floats))
+    pick_slots = picker([constants[place] for place in known])
+    same = [constants[place] for place in alike]
+    seen = Seen([constants[place] for place in fresh])
 
     def test(operands: list, run: Any) -> bool:
-        if len(operands) != len(expected):
+        if len(operands) != len(kinds):
             return False
         slots = run.slots
-        for x, (kind, constant) in zip(operands, expected, strict=True):
-            if kind in "sr":
+        if not (all(map(is_, pick_known(operands), pick_slots(slots)))
+                and all(map(is_, pick_alike(operands), same))
+                and all(map(is_, map(type, pick_floats(operands)), repeat(float)))
+                and (not fresh or run.meet_all(pick_fresh(operands), seen, slots))):
+            return False
+        for place, kind, constant in rest:
+            x = operands[place]
+            if kind == "b":
+                if not constant(x, run, slots):
+                    return False
+            elif kind == "r":
                 if x is not slots[constant]:
-                    return False
-            elif kind == "l":
-                if not run.meet(x, constant, slots):
-                    return False
-            elif kind == "a":
-                if x is not constant:
-                    return False
-            elif kind == "n":
-                if type(x) is not float:
                     return False
             elif kind == "m":
                 if not _same(x, constant, slots):
@@ -148,3 +169,46 @@ def _long(kinds: str, constants: list) -> Callable:
         return True
 
     return test
+
+
+def _bundle(bundle: Bundle, fresh: dict[int, tuple], met: set[int], slot_of: Callable) -> Callable:
+    """Return the test of tensors that belong together."""
+    structure, number = bundle.structure, bundle.number
+    new, known, slots_of_known = [], [], []
+    for place, tensor in enumerate(bundle.tensors):
+        if id(tensor) in fresh and id(tensor) not in met:
+            met.add(id(tensor))
+            new.append(place)
+        else:
+            known.append(place)
+            slots_of_known.append(slot_of(tensor))
+    size, first = len(bundle.tensors), slots_of_known[0] if known else 0
+    pick_new, pick_known, pick_slots = picker(new), picker(known), picker(slots_of_known)
+    seen = Seen([fresh[id(bundle.tensors[place])] for place in new])
+    row = not new and slots_of_known == [*range(first, first + size)]
+
+    def test(x: Any, run: Any, slots: list) -> bool:
+        nonlocal number
+        if not isinstance(x, Bundle) or x.structure is not structure:
+            return False
+        tensors = x.tensors
+        if not new:
+            return ((row and run.bundles.get(x.number) == first)
+                    or all(map(is_, tensors, pick_slots(slots))))
+        if known:
+            return (run.meet_all(pick_new(tensors), seen, slots)
+                    and all(map(is_, pick_known(tensors), pick_slots(slots))))
+        place = len(slots)
+        if not run.meet_all(tensors, seen, slots, x.number == number):
+            return False
+        number, run.bundles[x.number] = x.number, place
+        return True
+
+    return test
+
+
+def picker(places: list[int]) -> Callable:
+    """Return what takes the items at some places out of a list."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda items: tuple(items[place] for place in places)

@@ -9,6 +9,7 @@ from ..base import TensorBase
 from ..errors import user_location
 from ..ir import Lifted, Value, mode
 from ..trace import compute, over_budget
+from .bundle import Bundle
 from .keys import Description, Refused
 from .learn import learn, source_of
 from .matching import matcher
@@ -78,6 +79,9 @@ def record(run: Run, call: Call, args: tuple, kwargs: dict) -> Any:
     try:
         entry = _entry(run, node, call, args, kwargs, description, result, noting, before)
     except Refused as refusal:
+        for x in description.operands:
+            if isinstance(x, Bundle):
+                x.structure.refusals += 1
         run.lose(str(refusal))
         return result
     table.absorb(entry, noting)

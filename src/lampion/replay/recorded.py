@@ -19,9 +19,9 @@ run = Run()
 
 
 def recorded(function: Callable, lifts: Sequence[int] = (), operands: Callable | None = None,
-             follow: Callable | None = None) -> Any:
+             follow: Callable | None = None, computes: bool = False) -> Any:
     """Return a function whose calls are matched against the record; see `Call`."""
-    call = Call(function, lifts, operands, follow)
+    call = Call(function, lifts, operands, follow, computes)
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -39,10 +39,9 @@ def recorded(function: Callable, lifts: Sequence[int] = (), operands: Callable |
                     if entry.matches(args, run):
                         tensor = made.spare
                         if (tensor is None or getrefcount(tensor) != 3 or tensor.__dict__
-                                or tensor.__weakref__ is not None):
+                                or tensor.__weakref__ is not None
+                                or not run.take_back(tensor, made)):
                             tensor = made.spare = run.new(made)
-                        elif made.retracked:
-                            tensor._promise.tracked = made.tracked
                         lifts = entry.lifts
                         run.log.append((entry, [*args], kwargs,
                                         [args[place] for place in lifts] if lifts else None, None))

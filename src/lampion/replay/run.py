@@ -10,6 +10,8 @@ way, and is recorded (record.py).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import is_
 from sys import getrefcount
 from typing import Any
 from weakref import ref
@@ -17,14 +19,14 @@ from weakref import ref
 import numpy as np
 
 from .. import base
-from ..base import TensorBase
+from ..base import Storage, TensorBase
 from ..ir import Value, mode
 from . import fulfil, record, truth
 from .explain import Reasons
 from .keys import Description, Refused, leaf_array, leaf_type
-from .log import Deferred
 from .promise import Promise
 from .results import decode
+from .seen import ARRAY, MARK, Seen
 from .tree import Call, Entry, Made, Node
 
 # A tree with more entries than this is dropped.
@@ -44,8 +46,10 @@ class Run:
         made: the results handed out, except those found dead at an earlier flush.
         arrays: the arrays of the tensors from outside, by slot.
         differentiable: slots of those that collect gradients.
-        memory: by the memory they look at, the tensors from outside: identity -> slot.
-        deferred: what storages held before the record wrote into them.
+        memory: by the memory they look at, the slot of the tensor from outside; where several
+            do, a dictionary: identity -> slot.
+        bundles: the first slot of each bundle that was met whole, by its number.
+        deferred: what storages held before the record wrote into them; see log.Deferred.
         gradients: what `.grad` of a tensor was before the record changed it.
         undo: functions that take back what else was changed.
         outputs: the arrays of the flushes after which the record went on.
@@ -73,8 +77,9 @@ class Run:
         self.made: list[TensorBase] = []
         self.arrays: dict[int, np.ndarray] = {}
         self.differentiable: list[int] = []
-        self.memory: dict[int, dict[int, int]] = {}
-        self.deferred: dict[int, Deferred] = {}
+        self.memory: dict[int, Any] = {}
+        self.bundles: dict[int, int] = {}
+        self.deferred: dict[int, tuple] = {}
         self.gradients: dict[int, tuple[TensorBase, Any]] = {}
         self.undo: list[Any] = []
         self.outputs: list[list[np.ndarray]] = []
@@ -146,20 +151,22 @@ class Run:
     def follow(self, entry: Entry, args: tuple, kwargs: dict, numbers: Any) -> Any:
         """Note a call that matches and hand out its results."""
         draws = None
+        arguments: list = [*args]  # a list of its own, so that references can be counted
+        if entry.nested:
+            arguments = [copied(x) for x in arguments]
+            kwargs = {name: copied(x) for name, x in kwargs.items()}
         if entry.is_special:
+            if entry.call.computes and self._update(entry, arguments, kwargs, numbers):
+                return None
             for slot, check in entry.checks:
                 try:
                     check(self.arrays[slot])
                 except Exception:
                     return self._make(entry, args, kwargs)
-            if not self._defer(entry.writes):
+            if entry.writes and not self._defer(entry.writes):
                 return self._make(entry, args, kwargs)
             if entry.draws:
                 draws = [generator.take(blocks) for generator, blocks in entry.draws]
-        arguments: list = [*args]  # a list of its own, so that references can be counted
-        if entry.nested:
-            arguments = [copied(x) for x in arguments]
-            kwargs = {name: copied(x) for name, x in kwargs.items()}
         self.log.append((entry, arguments, kwargs, numbers, draws))
         for made in entry.made:
             self.hand_out(made)
@@ -170,6 +177,25 @@ class Run:
             self._after(entry, args, kwargs)
         return result
 
+    def _update(self, entry: Entry, args: list, kwargs: dict, numbers: Any) -> bool:
+        """Compute what a call writes at once: whoever calls it reads it next.
+
+        So nothing has to be put off that would be done a moment later. False where it has to be.
+        """
+        moment = entry.node.moments.get(None)
+        if (moment is None or entry.checks or entry.draws or entry.made or entry.retracks
+                or entry.gradients or self.apart(entry.writes) is None):
+            return False
+        before = self.node
+        self.log.append((entry, args, kwargs, numbers, None))
+        self.node = entry.node
+        if fulfil.update(self, entry, moment):
+            entry.call.follow(None, args, kwargs)  # type: ignore[misc]
+            return True
+        self.node = before
+        self.log.pop()
+        return False
+
     def _make(self, entry: Entry, args: tuple, kwargs: dict) -> Any:
         # The tensors met here are met again when the call is recorded.
         self.retreat(len(self.slots) - len(entry.leaves))
@@ -177,11 +203,12 @@ class Run:
         return record.record(self, entry.call, args, kwargs)
 
     def _after(self, entry: Entry, args: tuple, kwargs: dict) -> None:
+        slots = self.slots
         for slot, tracked in entry.retracks:
-            promise = self.slots[slot]._promise
+            promise = slots[slot]._promise
             promise.tracked, promise.made.retracked = tracked, True
         for slot, gradient in entry.gradients:
-            self.set_gradient(self.slots[slot], self.slots[gradient])
+            self.set_gradient(slots[slot], slots[gradient])
         if entry.call.follow is not None:
             entry.call.follow(self, args, kwargs)
         if entry.flushes:
@@ -200,15 +227,30 @@ class Run:
         tensor = made.spare
         # Held by `spare`, by the variable here, and by the counting itself.
         if (tensor is None or getrefcount(tensor) != 3 or tensor.__dict__
-                or tensor.__weakref__ is not None):
+                or tensor.__weakref__ is not None or not self.take_back(tensor, made)):
             tensor = made.spare = self.new(made)
-        elif made.retracked:
-            tensor._promise.tracked = made.tracked
         if made.outside:
             owner = self.slots[made.cell]
             tensor._offset, tensor._steps = owner._offset + made.offset, owner._steps + made.steps
         self.slots.append(tensor)
         self.made.append(tensor)
+
+    def take_back(self, tensor: TensorBase, made: Made) -> bool:
+        """Make a tensor that nobody holds into what it was when it was handed out.
+
+        False where that is not to be done: it has got a storage, or a gradient, meanwhile.
+        """
+        promise = tensor._promise
+        if promise is None:
+            return False
+        if promise.run is None:  # it has got its numbers
+            if tensor._gradient is not None or tensor._retain is not None:
+                return False
+            promise.run, promise.tracked = self, made.tracked
+            promise.array = promise.fill = promise.cell = promise.peers = None
+        elif made.retracked:
+            promise.tracked = made.tracked
+        return True
 
     def new(self, made: Made) -> TensorBase:
         tensor = object.__new__(base.TensorType)
@@ -231,6 +273,13 @@ class Run:
             return self.table.slot_of(tensor)
         return next((slot for slot, known in enumerate(self.slots) if known is tensor), None)
 
+    def find_slots(self) -> Callable[[TensorBase], int | None]:
+        """Return `slot_of`, made quick for many tensors."""
+        if self.slow:
+            return self.table.slot_of
+        places = {id(known): slot for slot, known in reversed([*enumerate(self.slots)])}
+        return lambda tensor: places.get(id(tensor))
+
     def differentiable_slots(self) -> list[int]:
         """Return the slots of the tensors from outside that collect gradients."""
         return self.table.differentiable if self.slow else self.differentiable
@@ -244,7 +293,7 @@ class Run:
         if not isinstance(tensor, TensorBase):
             return False
         storage: Any = tensor._storage if tensor._promise is None else None
-        known: Any = storage.kind if storage is not None else None
+        known: Any = storage.mark if storage is not None else None
         if (known is not None and (known[1] is kind or known[1] == kind) and known[0]() is tensor
                 and known[2] is tensor._shape and known[3] is tensor._steps
                 and storage.deferred is None):
@@ -255,19 +304,48 @@ class Run:
             array = leaf_array(tensor)
             storage = tensor._storage
             if not tensor._steps and storage.shared is None:
-                storage.kind = (ref(tensor), kind, tensor._shape, tensor._steps)
+                storage.mark = (ref(tensor), kind, tensor._shape, tensor._steps)
         memory, slot = id(storage), len(slots)
         known = self.memory.get(memory)
         if known is None:
-            self.memory[memory] = {id(tensor): slot}
-        elif id(tensor) in known:  # `slots` holds the tensors, so identities stay theirs
+            self.memory[memory] = slot
+        elif not self._add(memory, tensor, slot):
             return False
-        else:
-            known[id(tensor)] = slot
         self.arrays[slot] = array
         if kind[4] == "leaf":
             self.differentiable.append(slot)
         slots.append(tensor)
+        return True
+
+    def _add(self, memory: int, tensor: TensorBase, slot: int) -> bool:
+        """Note one more tensor of the same memory; False for one that is known."""
+        known = self.memory[memory]
+        if type(known) is int:
+            known = self.memory[memory] = {id(self.slots[known]): known}
+        if id(tensor) in known:  # `slots` holds the tensors, so identities stay theirs
+            return False
+        known[id(tensor)] = slot
+        return True
+
+    def meet_all(self, tensors: tuple, seen: Seen, slots: list, same: bool = False) -> bool:
+        """Do what `meet` does, for several tensors: mostly the same ones as the last time.
+
+        Args:
+            same: whether it is known that they are the same ones.
+        """
+        if (seen.marks is not None and (same or seen.are_same(tensors))
+                and all(map(is_, map(MARK, tensors), seen.marks))
+                and self.memory.keys().isdisjoint(seen.memory)):
+            self.arrays.update(zip(seen.memory.values(), map(ARRAY, tensors), strict=True))
+            self.memory.update(seen.memory)
+            self.differentiable += seen.differentiable
+            slots += tensors
+            return True
+        first = len(slots)
+        for tensor, kind in zip(tensors, seen.kinds, strict=True):
+            if not self.meet(tensor, kind, slots):
+                return False
+        seen.learn(tensors, first)
         return True
 
     def retreat(self, size: int) -> None:
@@ -276,27 +354,37 @@ class Run:
         for slot in [slot for slot in self.arrays if slot >= size]:
             del self.arrays[slot]
         self.differentiable = [slot for slot in self.differentiable if slot < size]
-        for memory, slots in list(self.memory.items()):
-            self.memory[memory] = {key: slot for key, slot in slots.items() if slot < size}
-            if not self.memory[memory]:
+        self.bundles = {number: slot for number, slot in self.bundles.items() if slot < size}
+        for memory, known in list(self.memory.items()):
+            if type(known) is not int:
+                known = self.memory[memory] = {
+                    key: slot for key, slot in known.items() if slot < size}
+            if not known if type(known) is dict else known >= size:
                 del self.memory[memory]
 
-    def _defer(self, writes: list[int]) -> bool:
-        """Take away the values that a call is about to write over; False where it must not."""
+    def apart(self, writes: list[int]) -> list[Storage] | None:
+        """Return the storages that a call writes into, if nothing else is the same memory."""
+        slots, memory, found = self.slots, self.memory, []
         for slot in writes:
-            tensor = self.slots[slot]
+            tensor = slots[slot]
             storage = tensor._storage
-            if tensor._steps or len(self.memory[id(storage)]) > 1:
-                return False
+            if tensor._steps or type(memory[id(storage)]) is not int:
+                return None
             if storage.peers is not None and any(
                     peer is not None and peer is not storage
                     for peer in (reference() for reference in storage.peers)):
-                return False
-        for slot in writes:
-            storage = self.slots[slot]._storage
+                return None
+            found.append(storage)
+        return found
+
+    def _defer(self, writes: list[int]) -> bool:
+        """Take away the values that a call is about to write over; False where it must not."""
+        storages = self.apart(writes)
+        if storages is None:
+            return False
+        for storage in storages:
             if storage.deferred is None:
-                self.deferred.setdefault(
-                    id(storage), Deferred(storage, storage.value, storage.version.count))
+                self.deferred[id(storage)] = (storage, storage.value, storage.version.count)
                 storage.deferred = self
                 del storage.value
         return True

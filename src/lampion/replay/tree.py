@@ -12,6 +12,7 @@ array but constants.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -25,15 +26,18 @@ class Call:
             function hands them on to `ir.number` and looks at their type alone.
         operands: `operands(run, arguments) -> list`, what the call depends on besides its
             arguments, or None where a call must not be recorded.
-        follow: `follow(run, arguments, entry)`, done at once when the call is replayed.
+        follow: `follow(run, args, kwargs)`, done at once when the call is replayed. Where nothing
+            can be taken back any more, `run` is None.
+        computes: whether who calls it makes everything pending computed right after it.
     """
 
-    __slots__ = ("function", "name", "lifts", "operands", "follow")
+    __slots__ = ("function", "name", "lifts", "operands", "follow", "computes")
 
     def __init__(self, function: Callable, lifts: Sequence[int] = (),
-                 operands: Callable | None = None, follow: Callable | None = None):
+                 operands: Callable | None = None, follow: Callable | None = None,
+                 computes: bool = False):
         self.function, self.name, self.lifts = function, function.__name__, lifts
-        self.operands, self.follow = operands, follow
+        self.operands, self.follow, self.computes = operands, follow, computes
 
 
 class Made:
@@ -188,16 +192,25 @@ class Plan:
         node: where the record goes on, since some held tensor's gradient path can still be
             walked; None where it ends.
         shared: cells that several held tensors look at.
+        leaves: of each input the slot whose array it is, -1 where that is not all.
+        others: (place, source) of the other inputs.
+        updated: of each write, the input whose memory may be taken over; None for no such.
     """
 
-    __slots__ = ("program", "sources", "fills", "writes", "node", "shared")
+    __slots__ = ("program", "sources", "fills", "writes", "node", "shared", "leaves", "others",
+                 "updated")
 
     def __init__(self, program: Any, sources: list[Source], fills: list[Fill],
                  writes: list[Write], node: Node | None):
         self.program, self.sources, self.fills = program, sources, fills
         self.writes, self.node = writes, node
         cells = [fill.cell for fill in fills]
-        self.shared = {cell for cell in cells if cells.count(cell) > 1}
+        self.shared = {cell for cell, count in Counter(cells).items() if count > 1}
+        self.leaves = [source.first if source.kind == "leaf" else -1 for source in sources]
+        self.others = [(place, source) for place, source in enumerate(sources)
+                       if source.kind != "leaf"]
+        updates = program.updates if program is not None else {}
+        self.updated = [updates.get(write.output) for write in writes]
 
 
 class Moment:
