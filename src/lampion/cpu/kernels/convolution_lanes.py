@@ -14,7 +14,7 @@ from ..steps import Slot as Argument
 from ..target import Target
 from .convolution_copies import Box, margin, pad, put, turn
 from .convolution_driver import PHASE, FillSlot, PackSlot, Slot, driver, filler, packer
-from .convolution_shapes import Extent, Pitch, Shape, extent, outputs, pitch, places, taps
+from .convolution_shapes import AXES, Extent, Pitch, Shape, extent, outputs, pitch, places, taps
 from .convolution_tiles import Tile, most_rows
 
 # Bytes of a box and its sums: they stay in the second-level cache beside a panel of weights.
@@ -23,6 +23,8 @@ MOST_TOGETHER = 64  # images: more would only make planning slow
 # Bytes of weights that are better laid out where they are used; bytes of a box that jobs share.
 MANY_WEIGHTS = 4 << 20
 LARGEST_SHARED = 1 << 20
+TILE_TAPS = 30  # what a tile costs besides its sums, in steps
+LEAST_GAIN = 0.99
 PANEL_AT = 16  # elements: not at the beginning, which would mean that there is none
 JOBS = 8  # as many as there should be at least, for threads to share
 
@@ -46,6 +48,7 @@ class Blocking(NamedTuple):
         bands: how many.
         rows, vectors: of a tile.
         extent, pitch: the box of a job.
+        cost: of all tiles of an image, in sums of vectors.
     """
 
     together: int
@@ -55,12 +58,13 @@ class Blocking(NamedTuple):
     vectors: int
     extent: Extent
     pitch: Pitch
+    cost: float
 
 
 def lanes_plan(shape: Shape, weights: Weights, operands: tuple[Place, Place, Place], element: str,
                target: Target) -> Plan:
     """Return how to compute a convolution; the operands are source, weight and result."""
-    blocking = _blocking(shape, element, target)
+    shape, blocking = _best_blocking(shape, element, target)
     itemsize = size_of(element)
     width = target.lanes(itemsize)
     panel = width * blocking.vectors
@@ -236,12 +240,13 @@ def _blocking(shape: Shape, element: str, target: Target) -> Blocking:
     image = distances.image * itemsize + math.prod(lengths) * width * vectors * itemsize
     jobs = shape.images // 4 or 1
     most = 1 if bands > 1 else max(1, min(jobs, BLOCK // image, MOST_TOGETHER))
-    counts = [math.prod(p.members(n) for p, n in zip(phase, lengths, strict=True))
+    counts = [(math.prod(p.members(n) for p, n in zip(phase, lengths, strict=True)),
+               math.prod(len(p.taps) for p in phase) + TILE_TAPS / shape.inputs)
               for phase in shape.combined()]
 
     def cost(choice: tuple[int, int]) -> float:
         together, rows = choice
-        tiles = sum(-(-together * count // rows) for count in counts)
+        tiles = sum(-(-together * count // rows) * taps for count, taps in counts)
         return tiles * (rows + 1) / together
 
     fit = most_rows(vectors, target)
@@ -249,7 +254,21 @@ def _blocking(shape: Shape, element: str, target: Target) -> Blocking:
     numbers = [shape.images] if heavy else range(1, most + 1)
     together, rows = min(
         ((n, rows) for n in numbers for rows in range(least, fit + 1)), key=cost)
-    return Blocking(together, lengths, bands, rows, vectors, part, distances)
+    return Blocking(together, lengths, bands, rows, vectors, part, distances,
+                    cost((together, rows)))
+
+
+def _best_blocking(shape: Shape, element: str, target: Target) -> tuple[Shape, Blocking]:
+    """Return a blocking, and the shape with borders of their own where that saves something."""
+    best = shape, _blocking(shape, element, target)
+    if best[1].bands > 1:
+        return best  # a band's rows would be others each time
+    for axes in (AXES - 1, AXES):
+        bordered = shape.bordered(axes)
+        blocking = _blocking(bordered, element, target)
+        if blocking.bands == 1 and blocking.cost < LEAST_GAIN * best[1].cost:
+            best = bordered, blocking
+    return best
 
 
 def whole(number: int, unit: int) -> int:

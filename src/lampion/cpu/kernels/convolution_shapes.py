@@ -25,10 +25,25 @@ class Phase(NamedTuple):
     step: int
     advance: int
     taps: tuple[tuple[int, int], ...]
+    end: int = 1 << 40  # outputs from here on belong to it no more
 
     def members(self, length: int) -> int:
         """Return how many of the first `length` outputs belong to this phase."""
-        return max(0, -((self.start - length) // self.step))
+        return max(0, -((self.start - min(length, self.end)) // self.step))
+
+    def parts(self, source: int, length: int) -> Iterator[Phase]:
+        """Divide the first `length` outputs by which taps lie inside a source of that size."""
+        count = self.members(length)
+        inside = [tuple((tap, place) for tap, place in self.taps
+                        if 0 <= place + i * self.advance < source) for i in range(count)]
+        begin = 0
+        for i in range(1, count + 1):
+            if i == count or len(inside[i]) != len(inside[begin]) or inside[i] != inside[begin]:
+                moved = tuple((tap, place + begin * self.advance) for tap, place in inside[begin])
+                start = self.start + begin * self.step
+                yield Phase(start, self.step, self.advance, moved,
+                            start + (i - begin) * self.step)
+                begin = i
 
 
 class Shape(NamedTuple):
@@ -64,6 +79,20 @@ class Shape(NamedTuple):
     def band_axis(self) -> int:
         """The first of the user's axes: a part of a result along it is one run of memory."""
         return AXES - self.rank
+
+    def bordered(self, axes: int) -> Shape:
+        """Return the same with phases of their own for outputs that see the borders.
+
+        What lies outside is not computed then.
+
+        Args:
+            axes: how many, from the first on.
+        """
+        divided = tuple(
+            tuple(part for phase in phases for part in phase.parts(source, result))
+            for phases, source, result in zip(self.phases[:axes], self.source, self.result,
+                                              strict=False))
+        return self._replace(phases=divided + self.phases[axes:])
 
     def combined(self) -> Iterator[tuple[Phase, ...]]:
         """All combinations of the axes' phases."""
