@@ -382,3 +382,35 @@ def test_a_tensor_names_the_namespace():
     assert isinstance(xp.sum(x), xp.Array) and float(xp.sum(x)) == 3
     with pytest.raises(ValueError):
         xp.ones(1).__array_namespace__(api_version="1999.12")
+
+
+SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 2.5, -3.0, 1e-40, 1e30, -1e30,
+                    np.inf, -np.inf, np.nan])
+
+
+def check_special(got, expected, name):
+    got = np.asarray(got)
+    assert got.dtype == expected.dtype and got.shape == expected.shape, name
+    for a, b in ((got.real, expected.real), (got.imag, expected.imag)):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-300, err_msg=name)
+        if a.dtype.kind == "f":
+            known = ~np.isnan(b)
+            np.testing.assert_array_equal(np.signbit(a)[known], np.signbit(b)[known], name)
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_special_values_of_one_array(name):
+    for kind in set(kinds_of(UNARY[name])) & {"float32", "float64"}:
+        array = SPECIAL.astype(kind)
+        with np.errstate(all="ignore"):
+            expected = getattr(np, name)(array)
+        check_special(getattr(xp, name)(xp.asarray(array)), expected, name)
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_special_values_of_two_arrays(name):
+    for kind in set(kinds_of(BINARY[name])) & {"float32", "float64"}:
+        a, b = np.meshgrid(SPECIAL.astype(kind), SPECIAL.astype(kind))
+        with np.errstate(all="ignore"):
+            expected = getattr(np, name)(a, b)
+        check_special(getattr(xp, name)(xp.asarray(a), xp.asarray(b)), expected, name)

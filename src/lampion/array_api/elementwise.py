@@ -67,6 +67,13 @@ def _isfinite(x: Any) -> Any:
     return e.isfinite(x)
 
 
+def _remainder(a: Any, b: Any) -> Any:
+    found = e.remainder(a, b)
+    if not a.dtype.is_inexact:
+        return found
+    return e.where(e.eq(found, 0), parts.copysign(found, b), found)
+
+
 abs = _one("abs", "numeric", e.abs, "The distance from zero.")
 acos = _one("acos", "floating", e.acos, "Inverse cosine, in radians.")
 acosh = _one("acosh", "floating", e.acosh, "Inverse hyperbolic cosine.")
@@ -137,7 +144,7 @@ nextafter = _two("nextafter", "real floating", parts.nextafter,
                  "The number next to x1 in the direction of x2.")
 not_equal = _two("not_equal", "any", e.ne, "x1 != x2.")
 pow = _two("pow", "numeric", e.pow, "x1 to the power x2.")
-remainder = _two("remainder", "real numeric", e.remainder, "x1 - x2 floor(x1 / x2).")
+remainder = _two("remainder", "real numeric", _remainder, "x1 - x2 floor(x1 / x2).")
 subtract = _two("subtract", "numeric", e.sub, "x1 - x2.")
 
 

@@ -505,10 +505,23 @@ def fmin(input: TensorBase, other: TensorBase) -> Any:
 
 
 def hypot(input: Any, other: Any) -> Any:
-    """sqrt(input^2 + other^2)."""
+    """sqrt(input^2 + other^2), also where a square is too large or too small for the type.
+
+    Shape: (*), (*) -> the broadcast shape. Infinite where one of both is, whatever the other.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.hypot(torch.tensor([3., 3e30]), torch.tensor([4., 4e30]))
+        tensor([5.0000e+00, 5.0000e+30])
+    """
     _refuse_numbers("hypot", input, other)
     _refuse_whole("hypot", input, other)
-    return sqrt(add(mul(input, input), mul(other, other)))
+    size = maximum(abs(input.detach()), abs(other.detach()))
+    infinite = logical_or(isinf(input), isinf(other))
+    scale = where(logical_or(eq(size, 0), infinite), 1, size)
+    a, b = div(input, scale), div(other, scale)
+    root = mul(scale, sqrt(add(mul(a, a), mul(b, b))))
+    return where(infinite, math.inf, root)
 
 
 def logaddexp(input: Any, other: Any) -> Any:
