@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -15,8 +16,10 @@ from .convolution_copies import margin, pad, put, turn
 from .convolution_lanes import BLOCK, JOBS, bands_of, box_slots, moves
 from .convolution_shapes import Shape, extent, pitch, places, taps
 from .convolution_tiles import Tile, most_rows
-from .convolution_weight_driver import Slot, SumSlot, adder, driver
+from .convolution_weight_driver import SET, Slot, SumSlot, adder, driver
 
+TILE_STEPS = 20  # what a tile costs besides its sums, in steps
+LEAST_GAIN = 0.99
 MOST_SUMS = 2 * 1024 * 1024  # bytes of the sums of all blocks
 
 
@@ -36,7 +39,14 @@ def weight_plan(shape: Shape, operands: tuple[Place, Place, Place], element: str
     # Few pixels at a time would read and write the sums too often.
     together = 1 if bands > 1 else max(1, min(shape.images, BLOCK // image, -(-512 // pixels)))
     count = shape.inputs * shape.taps
-    rows = _tile_rows(count, most_rows(vectors, target))
+    sets = _sets(shape) if bands == 1 else []
+    rows, cost = _tile_rows([count], [pixels], most_rows(vectors, target))
+    divided = _tile_rows([len(taps_) * shape.inputs for taps_, _ in sets],
+                         [len(inside) for _, inside in sets], most_rows(vectors, target))
+    if sets and divided[1] < LEAST_GAIN * cost:
+        rows = divided[0]
+    else:
+        sets = []
     sums_job = (count + 1) * panel + margin(target, element, panel)
     units = max(1, -(-shape.images // together) * bands)
     across = shape.groups * panels
@@ -55,7 +65,8 @@ def weight_plan(shape: Shape, operands: tuple[Place, Place, Place], element: str
     region = -(-(box + turned) // 16) * 16 + 16
     total = -(-blocks * across * sums_job // 16) * 16
     tail = -(-(shape.outputs - (panels - 1) * panel) // width)
-    row_table, step_table = _tables(shape, lengths, together, rows, panel, itemsize)
+    row_table, step_table, set_table = _tables(
+        shape, lengths, sets, (together, rows, panel), itemsize)
     slots: dict[int, Argument] = {
         Slot.SOURCE: operands[0], Slot.GRADIENT: operands[1], Slot.SUMS: Place(SCRATCH),
         Slot.SCRATCH: Place(SCRATCH, total * itemsize), Slot.ROWS: Table(row_table),
@@ -72,7 +83,7 @@ def weight_plan(shape: Shape, operands: tuple[Place, Place, Place], element: str
         **box_slots(Slot.BOX, shape, inside, distances), Slot.PAD: pad(element, target),
         Slot.TURN: turn(element, target), Slot.TILE: Tile(element, rows, vectors).kernel(target),
         Slot.LAST_TILE: Tile(element, rows, tail).kernel(target), Slot.PARTS: parts,
-        Slot.PART: part,
+        Slot.PART: part, Slot.SETS: Table(set_table), Slot.SET_COUNT: len(set_table) // SET,
     }
     add: dict[int, Argument] = {
         SumSlot.SUMS: Place(SCRATCH), SumSlot.RESULT: operands[2], SumSlot.GROUPS: shape.groups,
@@ -85,26 +96,68 @@ def weight_plan(shape: Shape, operands: tuple[Place, Place, Place], element: str
     return Plan(steps, (total + places_ * region) * itemsize)
 
 
-def _tile_rows(count: int, most: int) -> int:
-    """Return the height of tiles that leaves the fewest rows unused."""
-    return min(range(max(1, most // 2), most + 1), key=lambda rows: -(-count // rows) * (rows + 1))
+def _tile_rows(counts: list[int], steps: list[int], most: int) -> tuple[int, float]:
+    """Return the height of tiles with the least cost, and that: sets of rows have so many steps."""
+    def cost(rows: int) -> float:
+        return sum(-(-count // rows) * (n + TILE_STEPS)
+                   for count, n in zip(counts, steps, strict=True)) * (rows + 1.0)
+
+    best = min(range(max(1, most // 2), most + 1), key=cost)
+    return best, cost(best)
 
 
-def _tables(shape: Shape, lengths: tuple[int, ...], together: int, rows: int, panel: int,
-            itemsize: int) -> tuple[np.ndarray, np.ndarray]:
+def _sets(shape: Shape) -> list[tuple[list[int], list[int]]]:
+    """Return for sets of pixels which taps see them inside the image: (taps, pixels).
+
+    Other pixels would add zeros to the sums of these taps.
+    """
+    axes = []
+    for phases, source, result in zip(shape.phases, shape.source, shape.result, strict=True):
+        (phase,) = phases
+        axes.append([[i for i in range(result) if 0 <= i * phase.advance + offset < source]
+                     for _, offset in phase.taps])
+    _, height, width = shape.result
+    found: dict[tuple[int, ...], list[int]] = {}
+    for tap, (z, y, x) in enumerate(itertools.product(*axes)):
+        pixels = tuple((a * height + b) * width + c for a in z for b in y for c in x)
+        found.setdefault(pixels, []).append(tap)
+    return [(taps_, list(pixels)) for pixels, taps_ in found.items()]
+
+
+def _tables(shape: Shape, lengths: tuple[int, ...], sets: list[tuple[list[int], list[int]]],
+            sizes: tuple[int, int, int], itemsize: int,
+            ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the tables of rows, of steps, and of sets.
+
+    Args:
+        sizes: images of a pack, rows of a tile, lanes of a panel.
+    """
+    together, rows, panel = sizes
     part = extent(shape.phases, lengths)
     distances = pitch(part.sizes, shape.inputs)
     phase = tuple(axis[0] for axis in shape.phases)
     steps = (distances.plane, distances.row, 1)
     offset, _ = taps(phase, part.first, steps, shape.kernel)
-    a = (np.arange(shape.inputs)[:, None] * distances.channel + offset[None, :]).reshape(-1)
-    c = np.arange(len(a))
-    # Tiles are whole: rows that do not exist read the last one and are put beside the sums.
-    extra = -len(a) % rows
-    a = np.concatenate([a, np.repeat(a[-1:], extra)]) * itemsize
-    c = np.concatenate([c, np.full(extra, len(c))]) * panel * itemsize
     pixels = places(phase, lengths, steps)
-    read = (np.arange(together)[:, None] * distances.image + pixels[None, :]).reshape(-1)
-    used = np.arange(len(read)) * panel
-    return (np.stack([a, c], 1).astype(np.int64),
-            (np.stack([read, used], 1) * itemsize).astype(np.int32))
+    last = shape.inputs * shape.taps
+    row_tables, step_tables, numbers = [], [], []
+    begin_rows = begin_steps = 0
+    for taps_, inside in sets or [(list(range(shape.taps)), list(range(len(pixels))))]:
+        channel = np.arange(shape.inputs)[:, None]
+        a = (channel * distances.channel + offset[taps_][None, :]).reshape(-1)
+        c = (channel * shape.taps + np.array(taps_)[None, :]).reshape(-1)
+        count = len(a)
+        # Tiles are whole: rows that do not exist read the last one and are put beside the sums.
+        extra = -count % rows
+        a = np.concatenate([a, np.repeat(a[-1:], extra)]) * itemsize
+        c = np.concatenate([c, np.full(extra, last)]) * panel * itemsize
+        images, chosen = np.arange(together)[:, None], np.array(inside, np.int64)
+        read = (images * distances.image + pixels[chosen][None, :]).reshape(-1)
+        used = (images * len(pixels) + chosen[None, :]).reshape(-1) * panel
+        numbers += [count, begin_rows, len(inside) if sets else -1, begin_steps]
+        row_tables.append(np.stack([a, c], 1).astype(np.int64))
+        step_tables.append((np.stack([read, used], 1) * itemsize).astype(np.int32))
+        begin_rows += row_tables[-1].nbytes
+        begin_steps += step_tables[-1].nbytes
+    return (np.concatenate(row_tables), np.concatenate(step_tables),
+            np.array(numbers, np.int64))

@@ -3,7 +3,8 @@
 A job is a block of images, a group of channels and some panels of output channels. For each pack of
 images (or band of rows of one) in its block it copies the input into a box with zeros around, turns
 the gradient of each panel around and adds to the panel's sums: tile rows are input channels and
-taps, steps are pixels. A second step adds the sums of the blocks, always in the same order.
+taps, steps are pixels. Taps that see different pixels inside the image are sets of rows with steps
+of their own. A second step adds the sums of the blocks, always in the same order.
 """
 
 from __future__ import annotations
@@ -60,6 +61,12 @@ class Slot(IntEnum):
     LAST_TILE = 48
     PARTS = 49  # jobs that share the panels of a group
     PART = 50  # panels of a job
+    SETS = 51  # table of the sets of rows
+    SET_COUNT = 52
+
+# Numbers of a set: its rows and their offset in bytes; its steps in an image (-1 for all pixels of a
+# band) and their offset.
+SET = 4
 
 
 def driver(element: str, target: Target) -> Kernel:
@@ -76,7 +83,8 @@ class _Driver:
         self.module = Module(target)
         f = self.f = self.module.function(
             "convolution_weight", ["ptr %args", "i64 %begin", "i64 %end"])
-        self.s = {slot: f.slot(slot) for slot in Slot if not Slot.BOX <= slot <= Slot.LAST_TILE}
+        self.s = {slot: f.slot(slot) for slot in Slot if not Slot.BOX <= slot <= Slot.LAST_TILE
+                  and slot < Slot.SETS}
         for slot in (Slot.SOURCE, Slot.GRADIENT, Slot.SUMS, Slot.SCRATCH, Slot.ROWS, Slot.STEPS):
             self.s[slot] = f.pointer(self.s[slot])
 
@@ -133,12 +141,19 @@ class _Driver:
             f"i64 {s[Slot.GRADIENT_IMAGE]}", f"ptr {self.turned}", f"i64 {s[Slot.PANEL]}"])
         tail = f.compare("sle", left, s[Slot.PANEL])
         tile = f.select(tail, f.slot(Slot.LAST_TILE, "ptr"), f.slot(Slot.TILE, "ptr"), "ptr")
-        count = f.multiply(images, pixels)
-        with f.loop(0, s[Slot.ROW_COUNT], s[Slot.TILE_ROWS]) as row:
-            f.call(str(tile), [f"ptr {self.scratch}",
-                               f"ptr {f.at(s[Slot.ROWS], f.multiply(row, 2), 'i64')}",
-                               f"ptr {self.turned}", f"ptr {s[Slot.STEPS]}", f"i64 {count}",
-                               f"ptr {sums}", f"i64 {go_on}"])
+        with f.loop(0, f.slot(Slot.SET_COUNT)) as number:
+            begin = f.at(f.slot(Slot.SETS, "ptr"), f.multiply(number, SET), "i64")
+            row_count, rows, per_image, steps = (
+                f.load("i64", f.at(begin, k, "i64")) for k in range(SET))
+            whole = f.compare("slt", per_image, 0)
+            count = f.multiply(images, f.select(whole, pixels, per_image))
+            rows, steps = (f.at(s[slot], offset, "i8")
+                           for slot, offset in ((Slot.ROWS, rows), (Slot.STEPS, steps)))
+            with f.loop(0, row_count, s[Slot.TILE_ROWS]) as row:
+                f.call(str(tile), [f"ptr {self.scratch}",
+                                   f"ptr {f.at(rows, f.multiply(row, 2), 'i64')}",
+                                   f"ptr {self.turned}", f"ptr {steps}", f"i64 {count}",
+                                   f"ptr {sums}", f"i64 {go_on}"])
 
     def fill(self, first, images, band, group) -> None:
         """Copy the images of a unit into the box."""
