@@ -395,3 +395,20 @@ def test_models_have_torchvisions_layers():
         ours = getattr(as_torchvision, name)().state_dict()
         assert {key: tuple(value.shape) for key, value in ours.items()} == {
             key: tuple(value.shape) for key, value in theirs.items()}, name
+
+
+def test_torchtext_means_lampions_text(run):
+    result = run("""\
+        import torch, torchtext
+        from torchtext.data.utils import get_tokenizer
+        from torchtext.vocab import build_vocab_from_iterator
+        import torchtext.transforms as T
+        tokenizer = get_tokenizer("basic_english")
+        vocab = build_vocab_from_iterator([tokenizer("Here we are.")], specials=["<unk>"])
+        vocab.set_default_index(vocab["<unk>"])
+        print(vocab(tokenizer("we were here")), torchtext.vocab.Vocab is type(vocab))
+    """)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "[4, 0, 3] True\n"
+    missing = run("from torchtext.vocab import GloVe, FastTextt\n")
+    assert missing.returncode == 2 and "torchtext.vocab.GloVe" in missing.stderr

@@ -30,8 +30,8 @@ ROOMS = (
     ("6d tensor", "tensor", "numpy"),
     (
         "7 layers and data",
-        "nn optim data utils serialization vision linalg special fft masked signal array_api cuda"
-        " mps xpu backends amp accelerator distributed switches variable random jit testing"
+        "nn optim data utils serialization vision text linalg special fft masked signal array_api"
+        " cuda mps xpu backends amp accelerator distributed switches variable random jit testing"
         " multiprocessing func",
         "numpy safetensors PIL",
     ),

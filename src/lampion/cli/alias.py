@@ -1,7 +1,8 @@
 """Makes `import torch` mean lampion, for programs that are not to be changed.
 
 `torch.x.y` and `lampion.x.y` become one and the same module object, so a class reached by either
-name is the same class; `torchvision` becomes `lampion.vision` with the models of `lampion.models`.
+name is the same class; `torchvision` becomes `lampion.vision` with the models of `lampion.models`,
+and `torchtext` becomes `lampion.text`.
 
 Example:
     >>> alias = TorchAlias()
@@ -24,7 +25,6 @@ from types import ModuleType
 # Packages made of PyTorch's own machinery: with lampion in its place they fail in confusing ways.
 BUILT_ON_TORCH = (
     "torchaudio",
-    "torchtext",
     "torchmetrics",
     "torch_geometric",
     "pytorch_lightning",
@@ -38,11 +38,12 @@ COUNTERPARTS = (
     ("torchvision.models.", "lampion.models."),
     ("torchvision.models", "lampion.models.as_torchvision"),
     ("torchvision", "lampion.vision"),
+    ("torchtext", "lampion.text"),
     ("torch", "lampion"),
 )
 # What `import torchvision` alone gives, and does not lie inside its counterpart.
 OUTSIDE = {"torchvision": ("models",)}
-ROOTS = ("torch", "torchvision")
+ROOTS = ("torch", "torchvision", "torchtext")
 
 
 def counterpart(name: str) -> str:
@@ -61,7 +62,7 @@ def counterpart(name: str) -> str:
 
 
 class TorchAlias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds `torch` and every `torch.x` as `lampion` and `lampion.x`; torchvision likewise."""
+    """Finds `torch` and every `torch.x` as `lampion` and `lampion.x`; others likewise."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

@@ -29,6 +29,9 @@ NEIGHBOURS = (
     "lampion.vision.transforms",
     "lampion.vision.datasets",
     "lampion.models.as_torchvision",
+    "lampion.text.data.utils",
+    "lampion.text.vocab",
+    "lampion.text.transforms",
 )
 
 

@@ -14,7 +14,7 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-ROOTS = ("torch", "torchvision", "lampion")
+ROOTS = ("torch", "torchvision", "torchtext", "lampion")
 IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "AttributeError", "Exception"}
 
 
