@@ -24,7 +24,7 @@ ROOMS = (
     ("3 graph to graph", "grad batching interpret passes", "numpy"),
     ("4 engines", "cpu xla", "numpy llvmlite jax"),
     ("5 runtime", "runtime", "numpy"),
-    ("6a recording", "trace base replay", "numpy"),
+    ("6a recording", "trace base casting replay", "numpy"),
     ("6b autograd", "autograd", "numpy"),
     ("6c functions", "functions printing", "numpy"),
     ("6d tensor", "tensor", "numpy"),

@@ -47,11 +47,9 @@ def test_switches_may_be_set(monkeypatch):
     assert distributed.is_available() and not distributed.is_initialized()
 
 
-def test_autocast_says_that_it_changes_nothing():
+def test_autocast_says_where_it_changes_nothing():
     with pytest.warns(UserWarning, match="not available"), amp.autocast("cuda"):
         pass
-    with pytest.warns(UserWarning, match="float32"):
-        amp.autocast(device_type="cpu")
     with pytest.raises(DTypeError):
         amp.autocast("toaster")
     with warnings.catch_warnings():
@@ -74,7 +72,7 @@ def test_scaler_steps_the_optimizer():
             self.steps += 1
             return "stepped"
 
-    with pytest.warns(UserWarning, match="changes nothing"):
+    with pytest.warns(UserWarning, match="CUDA is not available"):
         scaler = cuda.amp.GradScaler()
     optimizer = Optimizer()
     assert scaler.scale(3.0) == 3.0

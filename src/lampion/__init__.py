@@ -152,7 +152,11 @@ from .functions.vision import (
     channel_shuffle, native_channel_shuffle, pixel_shuffle, pixel_unshuffle,
 )
 from . import accelerator, amp, backends, cuda, data, distributed, random, version
-from .amp import autocast
+from .amp.autocast_mode import (
+    autocast, clear_autocast_cache, get_autocast_dtype, is_autocast_cache_enabled,
+    is_autocast_cpu_enabled, is_autocast_enabled, set_autocast_cache_enabled, set_autocast_dtype,
+    set_autocast_enabled,
+)
 from .switches import (
     are_deterministic_algorithms_enabled, compile, get_default_device,
     get_float32_matmul_precision, is_warn_always_enabled, set_default_device,

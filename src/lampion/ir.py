@@ -48,6 +48,7 @@ class Mode(threading.local):
         inference: whether tensors made now can never take part in gradients.
         run: what follows the calls of this thread (lampion/replay); None while nothing does.
         noting: the notes of the recorded call that is being made; None outside.
+        autocast: the type in which mixed precision computes (lampion/casting.py); None while off.
         mapping: the innermost map (lampion/func/vmap.py) that is being traced; None outside.
         tracing: called with every value that is made; None where nobody asks.
         spreading: the value whose gradient rule is at work, while somebody traces.
@@ -59,6 +60,7 @@ class Mode(threading.local):
     inference = False
     run: Any = None
     noting: Any = None
+    autocast: Any = None
     mapping: Any = None
     tracing: Callable[[Value], None] | None = None
     spreading: Value | None = None

@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import base, dtypes, ir, ops
 from ..base import TensorBase
+from ..casting import cast_module
 from ..errors import DTypeError, ShapeError, StateError, shape_text
 from . import elementwise as e
 from . import indexing, reduction
@@ -354,3 +355,6 @@ def permuted_rows(x: TensorBase, pivots: TensorBase) -> Any:
     order = base.call(ops.matrix.pivot_order, (pivots,), {"rows": x._shape[-2]})
     index = s.expand(s.unsqueeze(order, -1), tuple(x._shape))
     return indexing.gather(x, len(x._shape) - 2, index)
+
+
+cast_module(globals())

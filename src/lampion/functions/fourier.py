@@ -23,6 +23,7 @@ import numpy as np
 
 from .. import base, dtypes, ir, ops
 from ..base import TensorBase, call
+from ..casting import cast_module
 from ..errors import DTypeError, IndexRangeError, StateError
 from . import elementwise as e
 from . import shape as s
@@ -389,3 +390,6 @@ def rfftfreq(n: int, d: float = 1.0, *, dtype: Any = None, device: Any = None, l
     dtypes.check_device(device)
     return _finish(_frequencies(np.arange(n // 2 + 1).astype(float), n, d, dtype,
                                 requires_grad), out)
+
+
+cast_module(globals())

@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import base, dtypes, ir, ops
 from ..base import TensorBase
+from ..casting import cast_module
 from ..errors import DTypeError, ShapeError, StateError, shape_text
 from . import elementwise as e
 from . import linalg, reduction
@@ -236,3 +237,6 @@ def lu_solve(LU: TensorBase, pivots: TensorBase, B: TensorBase, *, left: bool = 
 def lu_solve_old(b: TensorBase, LU_data: TensorBase, LU_pivots: TensorBase) -> Any:
     """The solution of A X = b from what `lu_factor` returns (`torch.lu_solve`)."""
     return lu_solve(LU_data, LU_pivots, b)
+
+
+cast_module(globals())

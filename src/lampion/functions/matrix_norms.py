@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import base, dtypes, ir, ops
 from ..base import TensorBase
+from ..casting import cast_module
 from ..errors import IndexRangeError, ShapeError, StateError
 from . import elementwise as e
 from . import linalg, reduction
@@ -265,3 +266,6 @@ def norm_old(input: TensorBase, p: Any = "fro", dim: Any = None, keepdim: bool =
     else:
         found = reduction.norm(input, p, dim, keepdim, dtype)
     return found if out is None else out.copy_(found)
+
+
+cast_module(globals())

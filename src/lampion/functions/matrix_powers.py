@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import base, dtypes, ir, ops
 from ..base import TensorBase
+from ..casting import cast_module
 from ..errors import DTypeError, ShapeError, StateError, shape_text
 from . import elementwise as e
 from . import linalg, reduction
@@ -206,3 +207,6 @@ def householder_product(A: TensorBase, tau: TensorBase) -> Any:
         # Of nothing it is the unit matrix, and still one of A's results.
         result = base.call(ops.elementwise.overwrite, (A, result._value), {})
     return base.own(result)
+
+
+cast_module(globals())

@@ -11,6 +11,7 @@ from lampion import errors
 from lampion.errors import shape_text
 from lampion.functions import creation, shape
 from lampion.functions.recurrent import GATES, project, recurrent_layer
+from lampion.ir import mode
 from lampion.nn import functional as F
 from lampion.nn import init
 from lampion.nn.common import empty_parameter
@@ -115,7 +116,7 @@ class RNNBase(Module):
         """Raise where the input's type, axes or features do not fit."""
         weight = self._flat_weights[0]
         name = type(self).__name__
-        if input.dtype != weight.dtype:
+        if input.dtype != weight.dtype and mode.autocast is None:
             raise errors.ArgumentError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype})",
                 why="one product takes numbers of one type",

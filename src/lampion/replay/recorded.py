@@ -10,6 +10,7 @@ from types import FunctionType
 from typing import Any
 
 from .. import dtypes
+from ..casting import casting
 from ..ir import mode
 from . import gradients
 from .run import Run
@@ -61,6 +62,18 @@ forget_gradients = recorded(
     follow=gradients.follow_forgetting)
 
 
+def _set_autocast(kind: dtypes.dtype | None) -> None:
+    mode.autocast = kind
+
+
+def _follow_autocast(run: Run, args: tuple, kwargs: dict) -> None:
+    mode.autocast = args[0]
+
+
+# A call of the record itself, so that what a call does follows from those before it.
+set_autocast = recorded(_set_autocast, follow=_follow_autocast)
+
+
 def record_module(names: dict[str, Any], but: Iterable[str] = (),
                   lifts: Mapping[str, tuple[int, ...]] | None = None) -> None:
     """Record the public functions that a module defines.
@@ -77,7 +90,8 @@ def record_module(names: dict[str, Any], but: Iterable[str] = (),
                 and function.__module__ == names["__name__"]
                 and function.__code__.co_name != "wrapper"):
             if id(function) not in wrapped:
-                wrapped[id(function)] = recorded(function, (lifts or {}).get(name, ()))
+                wrapped[id(function)] = recorded(
+                    casting(function), (lifts or {}).get(name, ()))
             names[name] = wrapped[id(function)]
 
 

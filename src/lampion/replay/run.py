@@ -85,7 +85,8 @@ class Run:
         self.outputs: list[list[np.ndarray]] = []
         self.reads_gradients = False
         self.branch: tuple[Node, tuple, int] | None = None
-        if mode.inference or self.entries > LARGEST_TREE:
+        # A record begins without mixed precision: what follows inside of a block is not kept.
+        if mode.inference or mode.autocast is not None or self.entries > LARGEST_TREE:
             self._give_up()
 
     def _give_up(self) -> None:

@@ -25,6 +25,7 @@ def materialise(run: Run) -> None:
     _bring_back(run)
     run.table, run.slow, run.log, run.made, run.slots = Table(), True, [], [], []
     before = mode.grad, mode.inference
+    mode.autocast = None  # as every record begins; calls of the log set it again
     try:
         while log:
             logged = log.popleft()

@@ -1,0 +1,28 @@
+"""`torch.amp`: mixed precision.
+
+    autocast       products and convolutions in bfloat16, losses in float32, by themselves
+    GradScaler     keeps small gradients of float16 from vanishing
+
+On the CPU, bfloat16 saves memory traffic, not arithmetic: measure before use.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from .autocast_mode import autocast, custom_bwd, custom_fwd, is_autocast_available
+from .grad_scaler import GradScaler
+
+__all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd", "is_autocast_available"]
+
+
+def without_device(base: type) -> Callable[..., Any]:
+    """Return `base` as it is called in `torch.cuda.amp`: without its first argument."""
+
+    @functools.wraps(base, updated=())
+    def construct(*args: Any, **kwargs: Any) -> Any:
+        return base("cuda", *args, **kwargs)
+
+    return construct
