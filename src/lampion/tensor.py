@@ -1532,7 +1532,13 @@ def _rebuild(cls, state, steps_state, shape_, strides_, offset, requires_grad, a
 
 
 def is_tensor(x: Any) -> bool:
-    """Whether x is a tensor."""
+    """Whether x is a tensor.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.is_tensor(torch.ones(1)), torch.is_tensor([1])
+        (True, False)
+    """
     return isinstance(x, TensorBase)
 
 

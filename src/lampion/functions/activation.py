@@ -183,6 +183,12 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Return x where x > 0, else alpha * (exp(x) - 1).
 
     Shape: any -> same.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.functional.elu(torch.tensor([-1., 1.]))
+        tensor([-0.6321,  1.0000])
+
     Source: Clevert et al. 2015, https://arxiv.org/abs/1511.07289
     """
     require_tensor("elu", "input", input)
@@ -231,6 +237,12 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     approximate='tanh': x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))).
 
     Shape: any -> same.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.functional.gelu(torch.tensor([0., 1.]))
+        tensor([0.0000, 0.8413])
+
     Source: Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
     """
     require_tensor("gelu", "input", input)
@@ -250,6 +262,11 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """Return x * sigmoid(x), also called swish.
 
     Shape: any -> same.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.functional.silu(torch.tensor([0., 1.]))
+        tensor([0.0000, 0.7311])
     """
     require_tensor("silu", "input", input)
     require_floating("silu", "input", input)
@@ -273,6 +290,11 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     """Return log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold.
 
     Shape: any -> same.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.functional.softplus(torch.tensor([0.]))
+        tensor([0.6931])
     """
     require_tensor("softplus", "input", input)
     require_floating("softplus", "input", input)
@@ -447,6 +469,11 @@ def log_softmax(
         dtype: convert the input to this dtype first.
 
     Shape: any -> same.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.functional.log_softmax(torch.zeros(2), dim=0)
+        tensor([-0.6931, -0.6931])
     """
     shifted, dim = _shifted("log_softmax", input, dim, _stacklevel, dtype)
     result = shifted - shifted.exp().sum(dim, keepdim=True).log()
@@ -457,6 +484,11 @@ def softmax_of(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """`torch.softmax` and `Tensor.softmax`: the axis must be given.
 
     Shape: any -> same.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.softmax(torch.tensor([0., 0., 0.]), dim=0)
+        tensor([0.3333, 0.3333, 0.3333])
     """
     return softmax(input, dim, dtype=dtype)
 

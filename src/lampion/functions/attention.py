@@ -40,6 +40,13 @@ def scaled_dot_product_attention(
     Raises:
         ShapeError: when the shapes do not fit.
         ArgumentRangeError: when both a mask and is_causal are given.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.functional.scaled_dot_product_attention(
+        ...     torch.ones(1, 2, 4), torch.ones(1, 3, 4), torch.ones(1, 3, 5)).shape
+        torch.Size([1, 2, 5])
+
     Source: Vaswani et al. 2017, equation 1, https://arxiv.org/abs/1706.03762
     """
     _check(query, key, value, attn_mask, is_causal)

@@ -218,7 +218,13 @@ def adopt(array: np.ndarray, dtype: DType | None = None) -> Any:
 
 
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Any:
-    """Data as a tensor: tensors pass through, NumPy arrays share memory, the rest is copied."""
+    """Data as a tensor: tensors pass through, NumPy arrays share memory, the rest is copied.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.as_tensor([1.5, 2.5])
+        tensor([1.5000, 2.5000])
+    """
     dtypes.check_device(device)
     if isinstance(data, TensorBase):
         return data if dtype is None or dtype is data._dtype else data.to(dtype)
@@ -308,7 +314,14 @@ def _settle_out(made: Any, out: Any) -> Any:
 def zeros(*size: Any, dtype: DType | None = None, device: Any = None,
           requires_grad: bool = False, out: Any = None, layout: Any = None,
           pin_memory: bool = False) -> Any:
-    """A tensor of zeros."""
+    """A tensor of zeros.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.zeros(2, 3)
+        tensor([[0., 0., 0.],
+                [0., 0., 0.]])
+    """
     kind = dtypes.chosen(dtype) or dtypes.get_default_dtype()
     value = ir.full(_sizes("zeros", size), 0, kind)
     return _settle_out(finish(value, requires_grad, device), out)
@@ -317,7 +330,13 @@ def zeros(*size: Any, dtype: DType | None = None, device: Any = None,
 def ones(*size: Any, dtype: DType | None = None, device: Any = None,
          requires_grad: bool = False, out: Any = None, layout: Any = None,
          pin_memory: bool = False) -> Any:
-    """A tensor of ones."""
+    """A tensor of ones.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.ones(2)
+        tensor([1., 1.])
+    """
     kind = dtypes.chosen(dtype) or dtypes.get_default_dtype()
     value = ir.full(_sizes("ones", size), 1, kind)
     return _settle_out(finish(value, requires_grad, device), out)
@@ -326,7 +345,13 @@ def ones(*size: Any, dtype: DType | None = None, device: Any = None,
 def full(size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any = None,
          requires_grad: bool = False, out: Any = None, layout: Any = None,
          pin_memory: bool = False) -> Any:
-    """A tensor filled with one number; its type follows from the number."""
+    """A tensor filled with one number; its type follows from the number.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.full((2,), 7)
+        tensor([7, 7])
+    """
     number = fill_value.item() if isinstance(fill_value, TensorBase) else fill_value
     if not is_number(number):
         raise ArgumentTypeError("full(): argument 'fill_value' must be Number, not "
@@ -348,7 +373,13 @@ def scalar_tensor(s: bool | int | float, *, dtype: DType | None = None, device: 
 def empty(*size: Any, dtype: DType | None = None, device: Any = None,
           requires_grad: bool = False, out: Any = None, layout: Any = None,
           pin_memory: bool = False, memory_format: Any = None) -> Any:
-    """A tensor whose elements are not meant to be read yet (they are zeros)."""
+    """A tensor whose elements are not meant to be read yet (they are zeros).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.empty(2, 3).shape
+        torch.Size([2, 3])
+    """
     return zeros(*size, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
@@ -374,13 +405,25 @@ def _like(name: str, input: TensorBase, number: Any, dtype, device, requires_gra
 
 def zeros_like(input: TensorBase, *, dtype: DType | None = None, device: Any = None,
                requires_grad: bool = False, layout: Any = None, memory_format: Any = None) -> Any:
-    """Zeros of the shape and type of another tensor."""
+    """Zeros of the shape and type of another tensor.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.zeros_like(torch.tensor([1, 2]))
+        tensor([0, 0])
+    """
     return _like("zeros_like", input, 0, dtype, device, requires_grad)
 
 
 def ones_like(input: TensorBase, *, dtype: DType | None = None, device: Any = None,
               requires_grad: bool = False, layout: Any = None, memory_format: Any = None) -> Any:
-    """Ones of the shape and type of another tensor."""
+    """Ones of the shape and type of another tensor.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.ones_like(torch.tensor([1., 2.]))
+        tensor([1., 1.])
+    """
     return _like("ones_like", input, 1, dtype, device, requires_grad)
 
 
@@ -394,13 +437,26 @@ def full_like(input: TensorBase, fill_value: Any, *, dtype: DType | None = None,
 
 def empty_like(input: TensorBase, *, dtype: DType | None = None, device: Any = None,
                requires_grad: bool = False, layout: Any = None, memory_format: Any = None) -> Any:
-    """A tensor of the shape and type of another, not meant to be read yet (zeros)."""
+    """A tensor of the shape and type of another, not meant to be read yet (zeros).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.empty_like(torch.ones(2, 3)).shape
+        torch.Size([2, 3])
+    """
     return _like("empty_like", input, 0, dtype, device, requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: DType | None = None, device: Any = None,
         requires_grad: bool = False) -> Any:
-    """Ones on the main diagonal, zeros elsewhere: n rows, m columns."""
+    """Ones on the main diagonal, zeros elsewhere: n rows, m columns.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.eye(2)
+        tensor([[1., 0.],
+                [0., 1.]])
+    """
     if n < 0 or (m is not None and m < 0):
         raise StateError(f"n and m must be greater or equal to 0, got {n}, {m}")
     kind = dtypes.chosen(dtype) or dtypes.get_default_dtype()
@@ -452,7 +508,13 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: DType | None = 
 
 def linspace(start: Any, end: Any, steps: int, *, dtype: DType | None = None,
              device: Any = None, requires_grad: bool = False) -> Any:
-    """`steps` numbers from start to end, both included."""
+    """`steps` numbers from start to end, both included.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.linspace(0, 1, 5)
+        tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
     steps = as_index(steps, "linspace")
     if steps < 0:
         raise StateError("number of steps must be non-negative")
@@ -492,13 +554,27 @@ def logspace(start: float, end: float, steps: int, base: float = 10.0, *,
 
 
 def tril(input: TensorBase, diagonal: int = 0) -> Any:
-    """The lower triangle; zeros above the diagonal-th diagonal."""
+    """The lower triangle; zeros above the diagonal-th diagonal.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.tril(torch.ones(2, 2))
+        tensor([[1., 0.],
+                [1., 1.]])
+    """
     mask = np.tri(*input._shape[-2:], diagonal, dtype=bool)  # type: ignore[call-overload]
     return _triangle("tril", input, mask)
 
 
 def triu(input: TensorBase, diagonal: int = 0) -> Any:
-    """The upper triangle; zeros below the diagonal-th diagonal."""
+    """The upper triangle; zeros below the diagonal-th diagonal.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.triu(torch.ones(2, 2), diagonal=1)
+        tensor([[0., 1.],
+                [0., 0.]])
+    """
     mask = ~np.tri(*input._shape[-2:], diagonal - 1, dtype=bool)  # type: ignore[call-overload]
     return _triangle("triu", input, mask)
 
@@ -526,7 +602,14 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DType | None = N
 
 
 def diag(input: TensorBase, diagonal: int = 0) -> Any:
-    """The diagonal of a matrix, or a matrix with the vector on its diagonal."""
+    """The diagonal of a matrix, or a matrix with the vector on its diagonal.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.diag(torch.tensor([1, 2]))
+        tensor([[1, 0],
+                [0, 2]])
+    """
     if len(input._shape) == 2:
         return input.diagonal(diagonal).clone()
     if len(input._shape) != 1:

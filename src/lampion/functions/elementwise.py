@@ -33,9 +33,44 @@ from .operands import (
 e = ops.elementwise
 
 
+# What is written, and what is printed.
+_EXAMPLES: dict[str, tuple[str, str]] = {
+    "exp": ("torch.exp(torch.tensor([0., 1.]))",
+        "tensor([1.0000, 2.7183])"),
+    "log": ("torch.log(torch.tensor([1., 0., -1.]))",
+        "tensor([0., -inf, nan])"),
+    "tanh": ("torch.tanh(torch.tensor([0., 1.]))",
+        "tensor([0.0000, 0.7616])"),
+    "sqrt": ("torch.sqrt(torch.tensor([4., 2.]))",
+        "tensor([2.0000, 1.4142])"),
+    "sigmoid": ("torch.sigmoid(torch.tensor([0., 2.]))",
+        "tensor([0.5000, 0.8808])"),
+    "relu": ("torch.relu(torch.tensor([-1., 2.]))",
+        "tensor([0., 2.])"),
+    "sin": ("torch.sin(torch.tensor([0., 1.]))",
+        "tensor([0.0000, 0.8415])"),
+    "cos": ("torch.cos(torch.tensor([0., 1.]))",
+        "tensor([1.0000, 0.5403])"),
+    "rsqrt": ("torch.rsqrt(torch.tensor([4., 0.25]))",
+        "tensor([0.5000, 2.0000])"),
+    "floor": ("torch.floor(torch.tensor([1.7, -1.2]))",
+        "tensor([ 1., -2.])"),
+    "neg": ("torch.neg(torch.tensor([1., -2.]))",
+        "tensor([-1.,  2.])"),
+    "mul": ("torch.mul(torch.tensor([1., 2.]), 3)",
+        "tensor([3., 6.])"),
+    "maximum": ("torch.maximum(torch.tensor([1, 5]), torch.tensor([3, 2]))",
+        "tensor([3, 5])"),
+}
+
+
 def _document(function: Callable, name: str, sentence: str, shapes: str) -> None:
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{sentence}\n\nShape: {shapes}\n"
+    if name in _EXAMPLES:
+        written, printed = _EXAMPLES[name]
+        function.__doc__ += (
+            f"\nExample:\n    >>> import lampion as torch\n    >>> {written}\n    {printed}\n")
 
 
 def _unary(name: str, op: Op, floating: bool = False, refuse_bool: bool = False):
@@ -183,6 +218,11 @@ def abs(input: TensorBase, *, out: TensorBase | None = None) -> Any:
     """The distance from zero; of complex numbers a real one.
 
     Shape: (*) -> (*), any shape.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.abs(torch.tensor([-1., 2.]))
+        tensor([1., 2.])
     """
     if not base.require_tensor(input, "abs")._dtype.is_complex:
         return _abs(input, out=out)
@@ -212,6 +252,11 @@ def round(input: TensorBase, *, decimals: int = 0, out: TensorBase | None = None
 
     Args:
         decimals: digits kept after the point; negative: zeros before it.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.round(torch.tensor([0.5, 1.5, 2.4]))
+        tensor([0., 2., 2.])
     """
     base.require_tensor(input, "round")
     _refuse_truth("round", input)
@@ -236,6 +281,11 @@ def square(input: TensorBase) -> Any:
     """x * x.
 
     Shape: (*) -> (*).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.square(torch.tensor([3., -2.]))
+        tensor([9., 4.])
     """
     return pow(input, 2)
 
@@ -354,6 +404,11 @@ def div(
 
     Args:
         rounding_mode: None, "floor" (as // does) or "trunc" (toward zero).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.div(torch.tensor([7, -7]), 2, rounding_mode="floor")
+        tensor([ 3, -4])
     """
     op = _rounded(rounding_mode)
     if rounding_mode is not None:
@@ -388,6 +443,11 @@ def pow(input: Any, exponent: Any, *, out: TensorBase | None = None) -> Any:
 
     Raises:
         StateError: an integer tensor and a negative whole exponent.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.pow(torch.tensor([1., 2., 3.]), 2)
+        tensor([1., 4., 9.])
     """
     if isinstance(exponent, bool) and isinstance(input, TensorBase) and (
             input._dtype is dtypes.bool_):
@@ -547,14 +607,26 @@ not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
 
 
 def equal(input: TensorBase, other: TensorBase) -> bool:
-    """Whether both have the same shape and the same elements (reads both)."""
+    """Whether both have the same shape and the same elements (reads both).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.equal(torch.tensor([1, 2]), torch.tensor([1, 2]))
+        True
+    """
     if tuple(input._shape) != tuple(other._shape):
         return False
     return bool(eq(input, other)._read().all())
 
 
 def isnan(input: TensorBase) -> Any:
-    """True where x is NaN."""
+    """True where x is NaN.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.isnan(torch.tensor([1., float("nan")]))
+        tensor([False,  True])
+    """
     return ne(input, input)
 
 
@@ -604,7 +676,13 @@ def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8,
 
 def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8,
              equal_nan: bool = False) -> bool:
-    """Whether `isclose` holds for every element (reads both)."""
+    """Whether `isclose` holds for every element (reads both).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.allclose(torch.tensor([1.0]), torch.tensor([1.0 + 1e-9]))
+        True
+    """
     return bool(isclose(input, other, rtol, atol, equal_nan)._read().all())
 
 
@@ -689,6 +767,11 @@ def where(condition: TensorBase, input: Any = None, other: Any = None) -> Any:
     """input where the condition holds, else other.
 
     Shape: (*), (*), (*) -> the broadcast shape.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.where(torch.tensor([True, False]), torch.tensor([1, 2]), 0)
+        tensor([1, 0])
     """
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
@@ -794,6 +877,11 @@ def clamp(
 
     Args:
         min, max: numbers or tensors; None leaves that side open.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.clamp(torch.tensor([-1., 0.5, 3.]), 0, 1)
+        tensor([0.0000, 0.5000, 1.0000])
     """
     base.require_tensor(input, "clamp")
     _bounds("clamp", input, min, max)

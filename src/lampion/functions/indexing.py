@@ -760,7 +760,14 @@ def take(input: TensorBase, index: TensorBase) -> Any:
 
 
 def nonzero(input: TensorBase, *, as_tuple: bool = False) -> Any:
-    """The positions of all elements that are not zero, a row each (reads the tensor)."""
+    """The positions of all elements that are not zero, a row each (reads the tensor).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nonzero(torch.tensor([0, 5, 0, 7]))
+        tensor([[1],
+                [3]])
+    """
     found = np.nonzero(np.atleast_1d(input._read()))
     if not input._shape and not as_tuple:
         return base.wrap(ir.leaf(np.zeros((len(found[0]), 0), np.int64), dtypes.int64),
@@ -824,6 +831,11 @@ def unique(input: TensorBase, sorted: bool = True, return_inverse: bool = False,
 
     Returns:
         A tensor, or a tuple with inverse positions and counts where asked for.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.unique(torch.tensor([3, 1, 3]))
+        tensor([1, 3])
     """
     found = np.unique(input._read(), return_inverse=True, return_counts=True, axis=dim,
                       equal_nan=False)
@@ -870,7 +882,13 @@ def unique_consecutive(input: TensorBase, return_inverse: bool = False,
 
 
 def bincount(input: TensorBase, weights: TensorBase | None = None, minlength: int = 0) -> Any:
-    """How often each whole number occurs (reads the tensor)."""
+    """How often each whole number occurs (reads the tensor).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.bincount(torch.tensor([0, 2, 2]))
+        tensor([1, 0, 2])
+    """
     if input._dtype.is_floating_point or input._dtype is dtypes.bool_ or len(input._shape) != 1:
         raise DTypeError("bincount only supports 1-d non-negative integral inputs.")
     array = input._read()

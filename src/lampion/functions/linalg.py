@@ -59,6 +59,12 @@ def mm(input: TensorBase, mat2: TensorBase, *, out: Any = None) -> Any:
     """The product of two matrices.
 
     Shape: (N, K), (K, M) -> (N, M).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.mm(torch.eye(2), torch.tensor([[1., 2.], [3., 4.]]))
+        tensor([[1., 2.],
+                [3., 4.]])
     """
     base.require_tensor(input, "mm"), base.require_tensor(mat2, "mm", "mat2")
     for name, x in (("self", input), ("mat2", mat2)):
@@ -74,6 +80,11 @@ def bmm(input: TensorBase, mat2: TensorBase) -> Any:
     """The products of two stacks of matrices.
 
     Shape: (B, N, K), (B, K, M) -> (B, N, M).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.bmm(torch.ones(2, 1, 3), torch.ones(2, 3, 4)).shape
+        torch.Size([2, 1, 4])
     """
     base.require_tensor(input, "bmm"), base.require_tensor(mat2, "bmm", "mat2")
     if len(input._shape) != 3 or len(mat2._shape) != 3:
@@ -106,6 +117,11 @@ def dot(input: TensorBase, tensor: TensorBase) -> Any:
     """The sum of the products of two vectors.
 
     Shape: (N), (N) -> scalar.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.dot(torch.tensor([1., 2.]), torch.tensor([3., 4.]))
+        tensor(11.)
     """
     if len(input._shape) != 1 or len(tensor._shape) != 1:
         raise StateError(f"1D tensors expected, but got {len(input._shape)}D and "

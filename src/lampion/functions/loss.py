@@ -96,6 +96,11 @@ def l1_loss(
 
     Raises:
         ShapeError: when target and input differ in shape (PyTorch broadcasts and warns).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.functional.l1_loss(torch.tensor([0., 0.]), torch.tensor([1., 3.]))
+        tensor(2.)
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
     _pair("l1_loss", input, target)
@@ -120,6 +125,11 @@ def smooth_l1_loss(
     Raises:
         ArgumentRangeError: when beta is negative.
         ShapeError: when target and input differ in shape (PyTorch broadcasts and warns).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.functional.smooth_l1_loss(torch.tensor([0., 0.]), torch.tensor([0.5, 2.]))
+        tensor(0.8125)
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
     _pair("smooth_l1_loss", input, target)
@@ -183,6 +193,11 @@ def binary_cross_entropy(
         ShapeArgumentError: when target and input differ in shape.
         DTypeError: when the target has another dtype, e.g. int64 labels.
         ArgumentRangeError: when an input that is already computed lies outside [0, 1].
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.functional.binary_cross_entropy(torch.tensor([0.5]), torch.tensor([1.]))
+        tensor(0.6931)
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
     _check_binary("binary_cross_entropy", input, target)
@@ -252,6 +267,12 @@ def binary_cross_entropy_with_logits(
 
     Raises:
         ShapeArgumentError: when target and input differ in shape.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.functional.binary_cross_entropy_with_logits(
+        ...     torch.tensor([0.]), torch.tensor([1.]))
+        tensor(0.6931)
     """
     function = "binary_cross_entropy_with_logits"
     reduction = legacy_reduction(size_average, reduce, reduction)

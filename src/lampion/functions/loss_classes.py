@@ -100,6 +100,11 @@ def nll_loss(
 
     Raises:
         DTypeError, ShapeArgumentError, ShapeError, IndexRangeError: as in `cross_entropy`.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.functional.nll_loss(torch.tensor([[-0.5, -1.5]]), torch.tensor([1]))
+        tensor(1.5000)
     """
     function = "nll_loss"
     reduction = legacy_reduction(size_average, reduce, reduction)

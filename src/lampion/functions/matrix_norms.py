@@ -256,6 +256,11 @@ def norm_old(input: TensorBase, p: Any = "fro", dim: Any = None, keepdim: bool =
         p: a number, inf, -inf, "fro" for 2, or "nuc" for the sum of singular values.
         dim: the axes; None for all.
         keepdim: keep them with size 1.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.norm(torch.tensor([3., 4.]))
+        tensor(5.)
     """
     if p == "nuc":
         axes = (-2, -1) if dim is None else dim

@@ -247,6 +247,12 @@ def layer_norm(
 
     Raises:
         ShapeError: when the last axes, weight or bias have another shape.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.functional.layer_norm(torch.tensor([[1., 3.]]), (2,))
+        tensor([[-1.0000,  1.0000]])
+
     Source: Ba et al. 2016, https://arxiv.org/abs/1607.06450
     """
     axes = _feature_axes("layer_norm", input, normalized_shape, weight, bias)

@@ -366,6 +366,11 @@ def avg_pool2d(
 
     Shape: (N, C, H, W) -> (N, C, H', W'), or without N.
     H' = (H + 2 padding - kernel) // stride + 1.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.functional.avg_pool2d(torch.arange(4.).reshape(1, 1, 2, 2), 2)
+        tensor([[[[1.5000]]]])
     """
     return _avg_pool(
         "avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad,

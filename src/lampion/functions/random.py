@@ -259,7 +259,13 @@ def _shape(name: str, size: tuple) -> tuple[int, ...]:
 def rand(*size: Any, generator: Generator | None = None, dtype: DType | None = None,
          device: Any = None, requires_grad: bool = False, layout: Any = None,
          pin_memory: bool = False) -> Any:
-    """Numbers evenly spread over [0, 1)."""
+    """Numbers evenly spread over [0, 1).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.rand(2, 3).shape
+        torch.Size([2, 3])
+    """
     return finish(_uniform(_shape("rand", size), _floating("rand", dtype), generator),
                   requires_grad, device)
 
@@ -267,14 +273,26 @@ def rand(*size: Any, generator: Generator | None = None, dtype: DType | None = N
 def randn(*size: Any, generator: Generator | None = None, dtype: DType | None = None,
           device: Any = None, requires_grad: bool = False, layout: Any = None,
           pin_memory: bool = False) -> Any:
-    """Numbers of the standard normal distribution (mean 0, variance 1)."""
+    """Numbers of the standard normal distribution (mean 0, variance 1).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.randn(2, 3).shape
+        torch.Size([2, 3])
+    """
     return finish(_normal(_shape("randn", size), _floating("randn", dtype), generator),
                   requires_grad, device)
 
 
 def randint(low: Any, high: Any = None, size: Any = None, *, generator: Generator | None = None,
             dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Any:
-    """Whole numbers from low (included, default 0) to high (excluded)."""
+    """Whole numbers from low (included, default 0) to high (excluded).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.randint(10, (3,)).dtype
+        torch.int64
+    """
     if size is None:
         low, high, size = 0, low, high
     if high <= low:
@@ -288,7 +306,13 @@ def randint(low: Any, high: Any = None, size: Any = None, *, generator: Generato
 def rand_like(input: TensorBase, *, dtype: DType | None = None, device: Any = None,
               requires_grad: bool = False, generator: Generator | None = None,
               memory_format: Any = None) -> Any:
-    """Uniform numbers, of the shape and type of another tensor."""
+    """Uniform numbers, of the shape and type of another tensor.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.rand_like(torch.ones(2, 3)).shape
+        torch.Size([2, 3])
+    """
     return laid_out(rand(input._shape, dtype=dtype or input._dtype, requires_grad=requires_grad,
                          generator=generator), input)
 
@@ -296,7 +320,13 @@ def rand_like(input: TensorBase, *, dtype: DType | None = None, device: Any = No
 def randn_like(input: TensorBase, *, dtype: DType | None = None, device: Any = None,
                requires_grad: bool = False, generator: Generator | None = None,
                memory_format: Any = None) -> Any:
-    """Normal numbers, of the shape and type of another tensor."""
+    """Normal numbers, of the shape and type of another tensor.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.randn_like(torch.ones(2, 3)).shape
+        torch.Size([2, 3])
+    """
     return laid_out(randn(input._shape, dtype=dtype or input._dtype, requires_grad=requires_grad,
                           generator=generator), input)
 
@@ -311,7 +341,13 @@ def randint_like(input: TensorBase, low: int, high: int | None = None, *,
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: DType = dtypes.int64,
              device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Any:
-    """The numbers 0 to n - 1 in random order."""
+    """The numbers 0 to n - 1 in random order.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.randperm(4).sort().values
+        tensor([0, 1, 2, 3])
+    """
     if n < 0:
         raise StateError(f"n must be non-negative, got {n}")
     keys = registry["bit_or"](
@@ -325,7 +361,13 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *,
            generator: Generator | None = None, dtype: DType | None = None,
            layout: Any = None, device: Any = None, pin_memory: bool = False,
            requires_grad: bool = False) -> Any:
-    """Normal numbers with given mean and standard deviation (numbers or tensors)."""
+    """Normal numbers with given mean and standard deviation (numbers or tensors).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.normal(0.0, 1.0, (2, 3)).shape
+        torch.Size([2, 3])
+    """
     tensors = [x for x in (mean, std) if isinstance(x, TensorBase)]
     if is_number(std) and std < 0:
         raise StateError(f"normal: expects std >= 0.0, but found std {std}",
@@ -370,6 +412,11 @@ def multinomial(input: TensorBase, num_samples: int, replacement: bool = False, 
     Args:
         num_samples: how many are drawn from each row.
         replacement: whether a position may be drawn twice.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.multinomial(torch.tensor([0., 1., 0.]), 1)
+        tensor([1])
     """
     if len(input._shape) not in (1, 2):
         raise StateError("prob_dist must be 1 or 2 dim")

@@ -121,6 +121,11 @@ def mean(input: TensorBase, dim: Any = None, keepdim: bool = False, *,
 
     Raises:
         DTypeError: the tensor is not floating and no dtype is given.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.mean(torch.tensor([[1., 2.], [3., 6.]]), dim=1)
+        tensor([1.5000, 4.5000])
     """
     base.require_tensor(input, "mean")
     target = dtypes.chosen(dtype) or input._dtype
@@ -142,7 +147,13 @@ def mean(input: TensorBase, dim: Any = None, keepdim: bool = False, *,
 def prod(input: TensorBase, dim: Any = None, keepdim: bool = False, *,
          dtype: dtypes.dtype | None = None, axis: Any = None,
          keepdims: bool | None = None) -> Any:
-    """The product along an axis, or of all elements."""
+    """The product along an axis, or of all elements.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.prod(torch.tensor([2, 3, 4]))
+        tensor(24)
+    """
     dims, keep = _dims(dim, axis, keepdim, keepdims, _rank(input, "prod"), "prod")
     return _reduce("prod", r.prod, input, dims, keep, _sum_type(input, dtype))
 
@@ -231,6 +242,11 @@ def argmax(input: TensorBase, dim: int | None = None, keepdim: bool = False, *,
     """The position of the largest element along an axis, or in the flattened tensor.
 
     Shape: (*) -> (*) without `dim`, int64.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.argmax(torch.tensor([[1, 5], [7, 2]]), dim=1)
+        tensor([1, 0])
     """
     return _arg("argmax", r.argmax, input, axis if dim is None else dim, keepdim)
 
@@ -279,7 +295,13 @@ def max(input: TensorBase, dim: Any = None, keepdim: bool = False, *, other: Any
 
 def min(input: TensorBase, dim: Any = None, keepdim: bool = False, *, other: Any = None,
         axis: Any = None) -> Any:
-    """The smallest element; with `dim` also its position; with a second tensor, elementwise."""
+    """The smallest element; with `dim` also its position; with a second tensor, elementwise.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.min(torch.tensor([3, 1, 2]))
+        tensor(1)
+    """
     chosen = other if other is not None else (axis if dim is None else dim)
     return _extreme("min", r.argmin, r.min, e.minimum, MinResult, input, chosen, keepdim)
 
@@ -307,7 +329,13 @@ def any(input: TensorBase, dim: Any = None, keepdim: bool = False, *, axis: Any 
 
 def all(input: TensorBase, dim: Any = None, keepdim: bool = False, *, axis: Any = None,
         keepdims: bool | None = None) -> Any:
-    """Whether every element is not zero, along axes."""
+    """Whether every element is not zero, along axes.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.all(torch.tensor([[True, False], [True, True]]), dim=1)
+        tensor([False,  True])
+    """
     return _quantifier("all", r.min, True, input, dim, keepdim, axis, keepdims)
 
 
@@ -355,7 +383,13 @@ def _labelled(x: Any, label: str) -> Any:
 
 def std(input: TensorBase, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *,
         correction: float | None = None, axis: Any = None, keepdims: bool | None = None) -> Any:
-    """The standard deviation: the square root of `var`."""
+    """The standard deviation: the square root of `var`.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.std(torch.tensor([1., 2., 3.]))
+        tensor(1.)
+    """
     spread = var(input, dim, unbiased, keepdim, correction=correction, axis=axis,
                  keepdims=keepdims)
     # The root has no slope at 0; its gradient is taken as 0 there.
@@ -442,7 +476,13 @@ def norm(input: TensorBase, p: Any = "fro", dim: Any = None, keepdim: bool = Fal
 
 
 def dist(input: TensorBase, other: TensorBase, p: float = 2) -> Any:
-    """The p-norm of the difference."""
+    """The p-norm of the difference.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.dist(torch.tensor([0., 0.]), torch.tensor([3., 4.]))
+        tensor(5.)
+    """
     return norm(e.sub(input, other), p)
 
 
@@ -479,13 +519,25 @@ def _running(name: str, op: Op, input: TensorBase, dim: int, dtype) -> Any:
 
 def cumsum(input: TensorBase, dim: int, *, dtype: dtypes.dtype | None = None,
            axis: int | None = None) -> Any:
-    """The running sum along an axis."""
+    """The running sum along an axis.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.cumsum(torch.tensor([1, 2, 3]), dim=0)
+        tensor([1, 3, 6])
+    """
     return _running("cumsum", r.cumsum, input, dim if axis is None else axis, dtype)
 
 
 def cumprod(input: TensorBase, dim: int, *, dtype: dtypes.dtype | None = None,
             axis: int | None = None) -> Any:
-    """The running product along an axis."""
+    """The running product along an axis.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.cumprod(torch.tensor([1, 2, 3]), dim=0)
+        tensor([1, 2, 6])
+    """
     return _running("cumprod", r.cumprod, input, dim if axis is None else axis, dtype)
 
 
@@ -527,6 +579,11 @@ def sort(input: TensorBase, dim: int = -1, descending: bool = False, stable: boo
 
     Returns:
         (values, indices).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.sort(torch.tensor([3, 1, 2])).values
+        tensor([1, 2, 3])
     """
     indices = argsort(input, dim, descending)
     if not input._shape:
@@ -543,6 +600,11 @@ def topk(input: TensorBase, k: int, dim: int = -1, largest: bool = True,
 
     Returns:
         (values, indices), in order.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.topk(torch.tensor([3, 1, 2]), 2).indices
+        tensor([0, 2])
     """
     axis = normalize_dim(dim, _rank(input, "topk"), "topk")
     if input._dtype is dtypes.bool_:

@@ -204,7 +204,13 @@ def _squeeze_plan(input: TensorBase, dim: Any):
 
 
 def squeeze(input: TensorBase, dim: Any = None) -> Any:
-    """A view without axes of size 1: all of them, or those in dim."""
+    """A view without axes of size 1: all of them, or those in dim.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.squeeze(torch.ones(1, 3, 1)).shape
+        torch.Size([3])
+    """
     return make_view(input, *_squeeze_plan(input, dim))
 
 
@@ -218,7 +224,13 @@ def _unsqueeze_plan(input: TensorBase, dim: int):
 
 
 def unsqueeze(input: TensorBase, dim: int) -> Any:
-    """A view with a new axis of size 1 at place dim."""
+    """A view with a new axis of size 1 at place dim.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.unsqueeze(torch.ones(3), 0).shape
+        torch.Size([1, 3])
+    """
     return make_view(input, *_unsqueeze_plan(input, dim))
 
 
@@ -266,7 +278,13 @@ def _transpose_plan(input: TensorBase, dim0: int, dim1: int):
 
 
 def transpose(input: TensorBase, dim0: int, dim1: int) -> Any:
-    """A view with two axes exchanged."""
+    """A view with two axes exchanged.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.transpose(torch.ones(2, 3), 0, 1).shape
+        torch.Size([3, 2])
+    """
     return make_view(input, *_transpose_plan(input, dim0, dim1))
 
 
@@ -461,7 +479,13 @@ def narrow(input: TensorBase, dim: int, start: Any, length: int) -> Any:
 
 
 def split(input: TensorBase, split_size_or_sections: Any, dim: int = 0) -> tuple:
-    """Views of consecutive pieces of an axis: of one size, or of the sizes given."""
+    """Views of consecutive pieces of an axis: of one size, or of the sizes given.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.split(torch.arange(5), 2)
+        (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    """
     if not input._shape:
         raise StateError("split expects at least a 1-dimensional tensor")
     axis = normalize_dim(dim, len(input._shape), "split")
@@ -497,7 +521,13 @@ def _many(views: tuple) -> tuple:
 
 
 def chunk(input: TensorBase, chunks: int, dim: int = 0) -> tuple:
-    """At most `chunks` views of equal pieces of an axis (the last may be smaller)."""
+    """At most `chunks` views of equal pieces of an axis (the last may be smaller).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.chunk(torch.arange(4), 2)
+        (tensor([0, 1]), tensor([2, 3]))
+    """
     if chunks <= 0:
         raise StateError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     if not input._shape:
@@ -546,7 +576,13 @@ def tensor_split(input: TensorBase, indices_or_sections: Any, dim: int = 0) -> t
 
 
 def unbind(input: TensorBase, dim: int = 0) -> tuple:
-    """Views of every place of an axis."""
+    """Views of every place of an axis.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.unbind(torch.tensor([[1, 2], [3, 4]]))
+        (tensor([1, 2]), tensor([3, 4]))
+    """
     if not input._shape:
         raise IndexRangeError("Dimension specified as 0 but tensor has no dimensions")
     axis = normalize_dim(dim, len(input._shape), "unbind")
@@ -749,7 +785,14 @@ concat = concatenate = cat
 
 def stack(tensors: Sequence[TensorBase], dim: int = 0, *, axis: int | None = None,
           out: TensorBase | None = None) -> Any:
-    """Tensors of one shape joined along a new axis."""
+    """Tensors of one shape joined along a new axis.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.stack([torch.tensor([1, 2]), torch.tensor([3, 4])], dim=1)
+        tensor([[1, 3],
+                [2, 4]])
+    """
     tensors = list(tensors)
     if not tensors:
         raise StateError("stack expects a non-empty TensorList",
@@ -994,6 +1037,11 @@ def repeat_interleave(input: TensorBase, repeats: Any, dim: int | None = None, *
 
     Args:
         repeats: a number, or a tensor with a number for each element (read at once).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.repeat_interleave(torch.tensor([1, 2]), 2)
+        tensor([1, 1, 2, 2])
     """
     x = reshape(input, -1) if dim is None else input
     axis = 0 if dim is None else normalize_dim(dim, len(x._shape), "repeat_interleave")

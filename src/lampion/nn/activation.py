@@ -49,7 +49,13 @@ class ReLU(_Inplace):
 
 
 class SiLU(_Inplace):
-    """x sigmoid(x), also called swish."""
+    """x sigmoid(x), also called swish.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.SiLU()(torch.tensor([0., 1.]))
+        tensor([0.0000, 0.7311])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input, inplace=self.inplace)
@@ -166,7 +172,13 @@ class ReLU6(Hardtanh):
 
 
 class ELU(Module):
-    """x where positive, alpha (exp(x) - 1) elsewhere."""
+    """x where positive, alpha (exp(x) - 1) elsewhere.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.ELU()(torch.tensor([-1., 1.]))
+        tensor([-0.6321,  1.0000])
+    """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -188,7 +200,13 @@ class CELU(ELU):
 
 
 class LeakyReLU(Module):
-    """x where positive, negative_slope x elsewhere."""
+    """x where positive, negative_slope x elsewhere.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.LeakyReLU(0.1)(torch.tensor([-1., 2.]))
+        tensor([-0.1000,  2.0000])
+    """
 
     def __init__(self, negative_slope: float = 1e-2, inplace: bool = False) -> None:
         super().__init__()
@@ -209,6 +227,11 @@ class PReLU(Module):
         num_parameters: 1 for all channels, or one weight per channel (axis 1).
         init: first value of the weight.
         device, dtype: of the weight.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.PReLU()(torch.tensor([-1., 2.])).detach()
+        tensor([-0.2500,  2.0000])
     """
 
     def __init__(
@@ -232,14 +255,26 @@ class PReLU(Module):
 
 
 class Sigmoid(Module):
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.Sigmoid()(torch.tensor([0.]))
+        tensor([0.5000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return input.sigmoid()
 
 
 class Tanh(Module):
-    """(exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
+    """(exp(x) - exp(-x)) / (exp(x) + exp(-x)).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.Tanh()(torch.tensor([0., 1.]))
+        tensor([0.0000, 0.7616])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return input.tanh()
@@ -267,7 +302,13 @@ class Tanhshrink(Module):
 
 
 class GELU(Module):
-    """x times the normal distribution's probability below x; "tanh" approximates it."""
+    """x times the normal distribution's probability below x; "tanh" approximates it.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.GELU()(torch.tensor([0., 1.]))
+        tensor([0.0000, 0.8413])
+    """
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -377,7 +418,13 @@ class Softmin(_AlongAxis):
 
 
 class LogSoftmax(_AlongAxis):
-    """log(exp(x) / sum exp(x)) along `dim`."""
+    """log(exp(x) / sum exp(x)) along `dim`.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.LogSoftmax(dim=0)(torch.zeros(2))
+        tensor([-0.6931, -0.6931])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self.dim)

@@ -158,6 +158,11 @@ class BatchNorm2d(_BatchNorm):
 
     Shape:
         (N, C, H, W) -> the same
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.BatchNorm2d(3)(torch.ones(2, 3, 4, 4)).shape
+        torch.Size([2, 3, 4, 4])
     """
 
     allowed_axes = (4,)
@@ -263,6 +268,11 @@ class InstanceNorm2d(_InstanceNorm):
 
     Shape:
         (N, C, H, W) or (C, H, W) -> the same
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.InstanceNorm2d(3)(torch.ones(2, 3, 4, 4)).shape
+        torch.Size([2, 3, 4, 4])
     """
 
     allowed_axes = (3, 4)

@@ -307,6 +307,11 @@ class ConvTranspose2d(_ConvTranspose):
         (N, in_channels, H, W) -> (N, out_channels, H_out, W_out); N may be left out
 
     Arguments are those of `ConvTranspose1d`; a size may be one number or one per axis.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.ConvTranspose2d(3, 5, 2, stride=2)(torch.ones(1, 3, 4, 4)).shape
+        torch.Size([1, 5, 8, 8])
     """
 
     axes = 2

@@ -58,7 +58,13 @@ class Dropout1d(_Dropout):
 
 
 class Dropout2d(_Dropout):
-    """Set whole channels of (N, C, H, W) or (N, C, L) to zero."""
+    """Set whole channels of (N, C, H, W) or (N, C, L) to zero.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.Dropout2d(0.5).eval()(torch.ones(1, 2, 1, 1)).flatten()
+        tensor([1., 1.])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout2d(input, self.p, self.training, self.inplace)

@@ -62,7 +62,13 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 def uniform_(
     tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """Fill with values drawn evenly from [a, b)."""
+    """Fill with values drawn evenly from [a, b).
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.init.uniform_(torch.empty(2, 3), -1, 1).shape
+        torch.Size([2, 3])
+    """
     return tensor.uniform_(a, b, generator=generator)
 
 
@@ -70,7 +76,13 @@ def uniform_(
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """Fill with values of the normal distribution with this mean and standard deviation."""
+    """Fill with values of the normal distribution with this mean and standard deviation.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.init.normal_(torch.empty(2, 3), std=0.02).shape
+        torch.Size([2, 3])
+    """
     return tensor.normal_(mean, std, generator=generator)
 
 
@@ -86,6 +98,11 @@ def trunc_normal_(
         mean, std: of the distribution before it is cut.
         a, b: the smallest and largest value allowed.
         generator: source of the random numbers.
+
+    Example:
+        >>> import lampion as torch
+        >>> bool((torch.nn.init.trunc_normal_(torch.empty(100)).abs() <= 2).all())
+        True
     """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
@@ -127,19 +144,37 @@ def _draw_by_density(
 
 @no_grad()
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """Fill with one value."""
+    """Fill with one value.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.init.constant_(torch.empty(2), 0.3)
+        tensor([0.3000, 0.3000])
+    """
     return tensor.fill_(val)
 
 
 @no_grad()
 def ones_(tensor: Tensor) -> Tensor:
-    """Fill with ones."""
+    """Fill with ones.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.init.ones_(torch.empty(2))
+        tensor([1., 1.])
+    """
     return tensor.fill_(1.0)
 
 
 @no_grad()
 def zeros_(tensor: Tensor) -> Tensor:
-    """Fill with zeros."""
+    """Fill with zeros.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.init.zeros_(torch.empty(2))
+        tensor([0., 0.])
+    """
     return tensor.zero_()
 
 
@@ -219,6 +254,11 @@ def xavier_normal_(
 ) -> Tensor:
     """Fill from the normal distribution with std = gain * sqrt(2 / (fan_in + fan_out)).
 
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.init.xavier_normal_(torch.empty(3, 5)).shape
+        torch.Size([3, 5])
+
     Source: Glorot, Bengio (2010), equation 12.
     """
     return normal_(tensor, 0.0, _xavier_std(tensor, gain), generator)
@@ -241,6 +281,11 @@ def kaiming_uniform_(
         nonlinearity: what follows the layer, see `calculate_gain`.
         generator: source of the random numbers.
 
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.init.kaiming_uniform_(torch.empty(3, 5)).shape
+        torch.Size([3, 5])
+
     Source: He et al., "Delving deep into rectifiers" (2015), section 2.2.
     """
     if 0 in tensor.shape:
@@ -257,6 +302,11 @@ def kaiming_normal_(
     """Fill from the normal distribution with std = gain / sqrt(fan).
 
     Arguments and source are those of `kaiming_uniform_`.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.init.kaiming_normal_(torch.empty(3, 5), nonlinearity="relu").shape
+        torch.Size([3, 5])
     """
     if 0 in tensor.shape:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=2)

@@ -21,6 +21,11 @@ class Identity(Module):
 
     Shape:
         (*) -> (*)
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.Identity()(torch.tensor([1., 2.]))
+        tensor([1., 2.])
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

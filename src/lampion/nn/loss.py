@@ -145,6 +145,11 @@ class NLLLoss(_WeightedLoss):
     Args:
         weight: one per class.
         ignore_index: a class number that does not count.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.NLLLoss()(torch.tensor([[-0.5, -1.5]]), torch.tensor([1]))
+        tensor(1.5000)
     """
 
     def __init__(
@@ -171,7 +176,13 @@ class NLLLoss2d(NLLLoss):
 
 
 class BCELoss(_WeightedLoss):
-    """-(target log(input) + (1 - target) log(1 - input)); input is a probability."""
+    """-(target log(input) + (1 - target) log(1 - input)); input is a probability.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.BCELoss()(torch.tensor([0.5]), torch.tensor([1.]))
+        tensor(0.6931)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy(
@@ -184,6 +195,11 @@ class BCEWithLogitsLoss(_Loss):
     Args:
         weight: of every element of the batch.
         pos_weight: of the targets that are 1, one per class.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.BCEWithLogitsLoss()(torch.tensor([0.]), torch.tensor([1.]))
+        tensor(0.6931)
     """
 
     def __init__(
@@ -203,6 +219,11 @@ class KLDivLoss(_Loss):
     """target (log(target) - input); input is a logarithm, target too with `log_target`.
 
     The reduction "batchmean" divides the sum by the size of the batch, which is the divergence.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.KLDivLoss(reduction="sum")(torch.tensor([0.5, 0.5]).log(), torch.tensor([0.5, 0.5]))
+        tensor(0.)
     """
 
     def __init__(

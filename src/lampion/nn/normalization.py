@@ -87,6 +87,11 @@ class GroupNorm(_Affine):
         device, dtype: of the parameters.
         bias: False learns a scale only.
 
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.GroupNorm(2, 4)(torch.ones(1, 4, 3)).shape
+        torch.Size([1, 4, 3])
+
     Source: Wu, He, "Group normalization" (2018).
     """
 

@@ -43,7 +43,13 @@ class ReflectionPad1d(_Pad):
 
 
 class ReflectionPad2d(_Pad):
-    """Mirror the input at its ends, along two axes."""
+    """Mirror the input at its ends, along two axes.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.ReflectionPad2d(1)(torch.arange(4.).reshape(1, 2, 2)).shape
+        torch.Size([1, 4, 4])
+    """
 
     axes, mode = 2, "reflect"
 

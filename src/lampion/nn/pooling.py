@@ -132,6 +132,11 @@ class AvgPool1d(_AvgPool):
         padding: zeros put at both ends, at most half of `kernel_size`.
         ceil_mode: round the output size up.
         count_include_pad: padding counts as elements of the mean.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.AvgPool1d(2)(torch.tensor([[[1., 3.]]]))
+        tensor([[[2.]]])
     """
 
     def __init__(

@@ -135,6 +135,11 @@ class PixelShuffle(Module):
     Shape:
         (*, C r^2, H, W) -> (*, C, H r, W r) with r = upscale_factor
 
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.PixelShuffle(2)(torch.ones(1, 8, 3, 3)).shape
+        torch.Size([1, 2, 6, 6])
+
     Source: Shi et al., "Real-time single image and video super-resolution" (2016), equation 4.
     """
 
@@ -197,6 +202,11 @@ class Upsample(Module):
         mode: "nearest", "linear", "bilinear", "bicubic", "trilinear" or "area".
         align_corners: the corner pixels' centres keep their place.
         recompute_scale_factor: use the rounded size to compute the factor.
+
+    Example:
+        >>> import lampion as torch
+        >>> torch.nn.Upsample(scale_factor=2)(torch.tensor([[[1., 2.]]]))
+        tensor([[[1., 1., 2., 2.]]])
     """
 
     def __init__(
