@@ -96,20 +96,53 @@ def plan(lives: Sequence[Life]) -> tuple[list[int], int]:
     return offsets, gaps.top
 
 
-_memory = {"array": np.empty(0, np.uint8)}
+# So many runs that need less than a part of the memory are taken for the end of what needed it.
+PATIENCE = 256
+PART = 2
+LITTLE = 16 << 20  # bytes that are kept anyhow
+
+
+class _Memory:
+    """The memory, and what the runs since it was last looked at have needed."""
+
+    def __init__(self) -> None:
+        self.array = np.empty(0, np.uint8)
+        self.runs = self.most = 0
+
+    def take(self, size: int) -> np.ndarray:
+        self.runs += 1
+        if size > self.most:
+            self.most = size
+        if self.array.size < size:
+            self.array = _fresh(size)
+        elif self.runs >= PATIENCE:
+            if self.array.size > max(PART * _room(self.most), LITTLE):
+                self.array = _fresh(self.most)
+            self.runs, self.most = 0, size
+        return self.array
+
+
+_memory = _Memory()
 
 
 def memory(size: int) -> np.ndarray:
     """Return the arena's memory, at least `size` bytes, aligned to a page.
 
-    It grows and is never given back; growing replaces it.
+    It is replaced when more is needed, and when much less has been needed for long.
     """
-    if _memory["array"].size < size:
-        # Private: what a fork does must not be seen by others.
-        private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if os.name == "posix" else {}
-        room = mmap.mmap(-1, max(size * 5 // 4, 1 << 20), **private)
-        if hasattr(mmap, "MADV_HUGEPAGE"):
-            with contextlib.suppress(OSError):  # a kernel without them
-                room.madvise(mmap.MADV_HUGEPAGE)
-        _memory["array"] = np.frombuffer(room, np.uint8)
-    return _memory["array"]
+    return _memory.take(size)
+
+
+def _room(size: int) -> int:
+    """Return how many bytes to ask for: growing by little again and again would cost time."""
+    return max(size * 5 // 4, 1 << 20)
+
+
+def _fresh(size: int) -> np.ndarray:
+    # Private: what a fork does must not be seen by others.
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if os.name == "posix" else {}
+    room = mmap.mmap(-1, _room(size), **private)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):  # a kernel without them
+            room.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(room, np.uint8)

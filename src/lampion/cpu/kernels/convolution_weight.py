@@ -18,6 +18,7 @@ from .convolution_shapes import Shape, extent, pitch, places, taps
 from .convolution_tiles import Tile, most_rows
 from .convolution_weight_driver import SET, Slot, SumSlot, adder, driver
 
+MOST_PIXELS = 1 << 15  # times taps
 TILE_STEPS = 20  # what a tile costs besides its sums, in steps
 LEAST_GAIN = 0.99
 MOST_SUMS = 2 * 1024 * 1024  # bytes of the sums of all blocks
@@ -39,7 +40,8 @@ def weight_plan(shape: Shape, operands: tuple[Place, Place, Place], element: str
     # Few pixels at a time would read and write the sums too often.
     together = 1 if bands > 1 else max(1, min(shape.images, BLOCK // image, -(-512 // pixels)))
     count = shape.inputs * shape.taps
-    sets = _sets(shape) if bands == 1 else []
+    # Large images have few pixels at their borders, and long tables.
+    sets = _sets(shape) if bands == 1 and shape.pixels * shape.taps <= MOST_PIXELS else []
     rows, cost = _tile_rows([count], [pixels], most_rows(vectors, target))
     divided = _tile_rows([len(taps_) * shape.inputs for taps_, _ in sets],
                          [len(inside) for _, inside in sets], most_rows(vectors, target))

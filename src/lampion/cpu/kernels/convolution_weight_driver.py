@@ -64,8 +64,8 @@ class Slot(IntEnum):
     SETS = 51  # table of the sets of rows
     SET_COUNT = 52
 
-# Numbers of a set: its rows and their offset in bytes; its steps in an image (-1 for all pixels of a
-# band) and their offset.
+# Numbers of a set: its rows and their offset in bytes; its steps in an image (-1 for all pixels of
+# a band) and their offset.
 SET = 4
 
 
