@@ -42,6 +42,8 @@ class Check:
 CHECKS = [
     Check("lenet5", "test accuracy", "higher", 98.5, 94.5),
     Check("perceptron", "XOR with a hidden layer, rows right", "higher", 4, 4),
+    Check("vae", "test loss", "lower", 109, 165),
+    Check("dqn", "mean return", "higher", 400, 60),
     Check("char_lstm", "validation loss", "lower", 1.6, 2.6),
     Check("gpt", "validation loss", "lower", 1.96, 2.7),
     Check("classify_names", "test accuracy", "higher", 80, 70),

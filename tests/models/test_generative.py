@@ -126,6 +126,16 @@ def test_dcgan_parameters(nothing_is_computed):
     assert sum(p.numel() for p in models.Discriminator().parameters()) == 2_765_568
 
 
+@pytest.mark.parametrize("size", [8, 16, 32])
+def test_dcgan_for_other_sizes(size):
+    drawn = models.Generator(5, 4, 1, image_size=size)(lampion.randn(2, 5))
+    assert drawn.shape == (2, 1, size, size)
+    assert models.Discriminator(4, 1, image_size=size)(drawn).shape == (2,)
+    for network in (models.Generator, models.Discriminator):
+        with pytest.raises(lampion.errors.ArgumentError, match="image_size is 24"):
+            network(image_size=24)
+
+
 def test_noise_is_added_as_one_step_at_a_time():
     """q(x_t | x_0) in one go has the mean and variance of t steps of q(x_t | x_(t-1))."""
     model = models.DDPM(models.Denoiser(1, 8, timesteps=20), timesteps=20, beta_end=0.2)

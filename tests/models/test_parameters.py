@@ -17,6 +17,7 @@ PUBLISHED = {
     "resnet34": 21_797_672,
     "resnet50": 25_557_032,
     "resnet20": 269_722,
+    "MobileNet": 4_231_976,  # torchvision has none; Keras's applications.MobileNet has as many
     "mobilenet_v2": 3_504_872,
 }
 

@@ -91,6 +91,7 @@ def test_mlp_layers():
     (lambda: models.resnet34(10), (3, 64, 64)),
     (lambda: models.resnet50(10), (3, 64, 64)),
     (lambda: models.CifarResNet(32), (3, 32, 32)),
+    (lambda: models.MobileNet(10, 0.25), (3, 64, 64)),
     (lambda: models.MobileNetV2(10), (3, 64, 64)),
 ])
 def test_shapes(make, size, nothing_is_computed):

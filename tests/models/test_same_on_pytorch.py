@@ -67,6 +67,8 @@ CASES = {
     "resnet": ("resnet", lambda m: m.nn.Sequential(
         m.BasicBlock(6, 6), m.Bottleneck(6, 3, 2, m.conv1x1(6, 12, 2))), [pictures(2, 6, 8, 8)]),
     "resnet_cifar": ("resnet_cifar", lambda m: m.CifarResNet(8), [pictures(2, 3, 16, 16)]),
+    "mobilenet": ("mobilenet", lambda m: m.nn.Sequential(
+        m.conv_bn_relu6(3, 8, stride=2), m.conv_bn_relu6(8, 8, groups=8)), [pictures(2, 3, 8, 8)]),
     "mobilenetv2": ("mobilenetv2", lambda m: m.nn.Sequential(
         m.conv_bn_relu6(3, 8, stride=2), m.InvertedResidual(8, 8, 1, 2)), [pictures(2, 3, 8, 8)]),
     "unet": ("unet", lambda m: m.UNet(1, 2, 4, levels=3), [pictures(2, 1, 16, 16)]),

@@ -14,7 +14,7 @@ from its own file or from here.
 | `alexnet` | AlexNet | Krizhevsky et al. 2012 |
 | `vgg` | VGG | Simonyan, Zisserman 2015 |
 | `resnet`, `resnet_cifar` | ResNet, CifarResNet | He et al. 2016 |
-| `mobilenetv2` | MobileNetV2 | Sandler et al. 2018 |
+| `mobilenet`, `mobilenetv2` | MobileNet, MobileNetV2 | Howard et al. 2017, Sandler et al. 2018 |
 | `unet` | UNet | Ronneberger et al. 2015 |
 | `vision_transformer` | VisionTransformer | Dosovitskiy et al. 2021 |
 | `rnn_language_model` | RNNLanguageModel | Zaremba et al. 2014 |
@@ -45,6 +45,7 @@ from lampion.models.gan import Discriminator, Generator
 from lampion.models.gpt import GPT, GPTConfig, load_gpt2_state_dict
 from lampion.models.lenet import LeNet5
 from lampion.models.mlp import MLP
+from lampion.models.mobilenet import MobileNet
 from lampion.models.mobilenetv2 import MobileNetV2, mobilenet_v2
 from lampion.models.perceptron import Perceptron, xor_network
 from lampion.models.ppo import ActorCritic
@@ -71,9 +72,10 @@ from lampion.models.word2vec import CBOW, NegativeSampler, SkipGram
 __all__ = [
     "ActorCritic", "AlexNet", "AtariQNetwork", "Autoencoder", "BertModel", "CBOW", "CNNLSTM",
     "CartPole", "CifarResNet", "DDPM", "DQN", "Decoder", "Denoiser", "Discriminator", "Encoder",
-    "GPT", "GPTConfig", "Generator", "LeNet5", "MLP", "MaskedLanguageModel", "MobileNetV2",
-    "NegativeSampler", "Perceptron", "RNNLanguageModel", "ReplayBuffer", "ResNet", "Seq2Seq",
-    "SingleShotDetector", "SkipGram", "Transformer", "UNet", "VAE", "VGG", "VisionTransformer",
+    "GPT", "GPTConfig", "Generator", "LeNet5", "MLP", "MaskedLanguageModel", "MobileNet",
+    "MobileNetV2", "NegativeSampler", "Perceptron", "RNNLanguageModel", "ReplayBuffer",
+    "ResNet", "Seq2Seq", "SingleShotDetector", "SkipGram", "Transformer", "UNet", "VAE", "VGG",
+    "VisionTransformer",
     "alexnet", "load_gpt2_state_dict", "mobilenet_v2", "resnet18", "resnet20", "resnet34",
     "resnet50", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19",
     "vgg19_bn", "vit_b_16", "xor_network",

@@ -125,10 +125,11 @@ class DDPM(nn.Module):
 
         Source: Ho et al. 2020, algorithm 2, line 4, with sigma^2 = beta.
         """
-        t = torch.full((x.shape[0],), step)
-        beta = self.betas[step]
-        guess = self.denoiser(x, t) * beta / torch.sqrt(1 - self.alphas_cumprod[step])
-        mean = (x - guess) / torch.sqrt(1 - beta)
+        # A tensor, not a number: every step is then the same program.
+        t = torch.tensor([step] * x.shape[0])
+        beta, kept = (schedule[t].reshape(-1, *[1] * (x.dim() - 1))
+                      for schedule in (self.betas, self.alphas_cumprod))
+        mean = (x - self.denoiser(x, t) * beta / torch.sqrt(1 - kept)) / torch.sqrt(1 - beta)
         return mean + torch.sqrt(beta) * torch.randn_like(x) if step > 0 else mean
 
     def sample(self, shape: tuple[int, ...]) -> torch.Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import lampion as torch
 from lampion import nn
+from lampion.errors import ArgumentError
 from lampion.nn import functional as F
 
 
@@ -44,16 +45,37 @@ def initialise(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
+def halvings(name: str, image_size: int) -> int:
+    """Return how many convolutions lie between the outermost one and 4x4 places: 3 for 64x64.
+
+    Raises:
+        ArgumentError: a size that halving does not bring to 4.
+
+    Example:
+        >>> halvings("Generator", 64), halvings("Generator", 32)
+        (3, 2)
+    """
+    if image_size < 8 or image_size & (image_size - 1):
+        raise ArgumentError(f"{name}: image_size is {image_size}",
+                            why="pictures are halved or doubled until they have 4x4 places",
+                            fix="8, 16, 32, 64 or 128")
+    return image_size.bit_length() - 4
+
+
 class Generator(nn.Module):
     """Noise -> picture: transposed convolutions from 4x4 to 64x64.
 
     Shape:
-        (N, nz) -> (N, nc, 64, 64), -1 to 1
+        (N, nz) -> (N, nc, image_size, image_size), -1 to 1
 
     Args:
         nz: numbers of noise.
         ngf: channels before the last layer.
         nc: channels of the picture.
+        image_size: height and width, a power of 2 from 8; 64 in the paper.
+
+    Raises:
+        ArgumentError: another size.
 
     Source: Radford et al. 2016, figure 1.
 
@@ -63,12 +85,15 @@ class Generator(nn.Module):
         torch.Size([2, 3, 64, 64])
     """
 
-    def __init__(self, nz: int = 100, ngf: int = 64, nc: int = 3) -> None:
+    def __init__(
+        self, nz: int = 100, ngf: int = 64, nc: int = 3, image_size: int = 64
+    ) -> None:
         super().__init__()
+        widths = [ngf * 2**step for step in range(halvings("Generator", image_size) + 1)]
         layers: list[nn.Module] = [
-            nn.ConvTranspose2d(nz, 8 * ngf, kernel_size=4, bias=False),
-            nn.BatchNorm2d(8 * ngf), nn.ReLU(inplace=True)]
-        for width in (4 * ngf, 2 * ngf, ngf):
+            nn.ConvTranspose2d(nz, widths[-1], kernel_size=4, bias=False),
+            nn.BatchNorm2d(widths[-1]), nn.ReLU(inplace=True)]
+        for width in widths[-2::-1]:
             layers += [
                 nn.ConvTranspose2d(2 * width, width, kernel_size=4, stride=2, padding=1,
                                    bias=False),
@@ -86,12 +111,16 @@ class Discriminator(nn.Module):
     """Picture -> score: convolutions from 64x64 to one number, without a sigmoid.
 
     Shape:
-        (N, nc, 64, 64) -> (N,)
+        (N, nc, image_size, image_size) -> (N,)
 
     Args:
         ndf: channels after the first layer.
         nc: channels of the picture.
         batch_norm: False for a critic of WGAN-GP, whose penalty is for each picture alone.
+        image_size: height and width, a power of 2 from 8; 64 in the paper.
+
+    Raises:
+        ArgumentError: another size.
 
     Source: Radford et al. 2016, section 3; Gulrajani et al. 2017, section 4.
 
@@ -101,18 +130,21 @@ class Discriminator(nn.Module):
         torch.Size([2])
     """
 
-    def __init__(self, ndf: int = 64, nc: int = 3, batch_norm: bool = True) -> None:
+    def __init__(
+        self, ndf: int = 64, nc: int = 3, batch_norm: bool = True, image_size: int = 64
+    ) -> None:
         super().__init__()
+        widths = [ndf * 2**step for step in range(halvings("Discriminator", image_size) + 1)]
         layers: list[nn.Module] = [
             nn.Conv2d(nc, ndf, kernel_size=4, stride=2, padding=1, bias=False),
             nn.LeakyReLU(0.2, inplace=True)]
-        for width in (2 * ndf, 4 * ndf, 8 * ndf):
+        for width in widths[1:]:
             layers.append(nn.Conv2d(width // 2, width, kernel_size=4, stride=2, padding=1,
                                     bias=False))
             if batch_norm:
                 layers.append(nn.BatchNorm2d(width))
             layers.append(nn.LeakyReLU(0.2, inplace=True))
-        layers.append(nn.Conv2d(8 * ndf, 1, kernel_size=4, bias=False))
+        layers.append(nn.Conv2d(widths[-1], 1, kernel_size=4, bias=False))
         self.main = nn.Sequential(*layers)
         self.apply(initialise)
 
