@@ -549,8 +549,13 @@ def own(result: TensorBase):
     return wrap(result._value, result._strides) if result._is_view else result
 
 
-def make_view(base: TensorBase, steps: tuple[Step, ...], shape, strides_, offset):
-    """Return a tensor that looks at `base`'s memory through further steps."""
+def make_view(base: TensorBase, steps: tuple[Step, ...], shape, strides_, offset,
+              label: str | None = None):
+    """Return a tensor that looks at `base`'s memory through further steps.
+
+    Args:
+        label: name of the public function that makes it, for `grad_fn`.
+    """
     storage = base._storage
     if storage.value.tracked and not mode.grad:
         storage = detached(storage)
@@ -565,6 +570,7 @@ def make_view(base: TensorBase, steps: tuple[Step, ...], shape, strides_, offset
         value = base._value
         for step in steps:
             value = _apply_step(value, step)
+        value.label = label
         tensor._cached = (storage.read(), value)
     else:
         _carry_window(base, steps, tensor)

@@ -745,6 +745,13 @@ class Tensor(TensorBase):
                      self._is_view)
         return made
 
+    @staticmethod
+    def _make_subclass(cls: Any, data: Tensor, require_grad: Any = False) -> Any:
+        """The memory of a tensor, off its gradient path, as an object of a subclass of Tensor."""
+        base.require_tensor(data, "_make_subclass", "data")
+        made = data.detach().as_subclass(cls)
+        return made.requires_grad_() if require_grad else made
+
     def resize_(self, *size: Any, memory_format: Any = None) -> Any:
         """Give the tensor itself another size; what is new is zero."""
         target = shapes.shape_argument(size, "resize_")

@@ -110,7 +110,7 @@ def mv(input: TensorBase, vec: TensorBase) -> Any:
     if len(input._shape) != 2 or len(vec._shape) != 1:
         raise StateError(f"vector + matrix @ vector expected, got {len(input._shape)}, "
                          f"{len(vec._shape)}")
-    return matmul(input, vec)
+    return _named("mv", matmul(input, vec))
 
 
 def dot(input: TensorBase, tensor: TensorBase) -> Any:
@@ -129,7 +129,7 @@ def dot(input: TensorBase, tensor: TensorBase) -> Any:
     if input._shape != tensor._shape:
         raise ShapeError(f"inconsistent tensor size, expected tensor [{input._shape[0]}] and src "
                          f"[{tensor._shape[0]}] to have the same number of elements")
-    return matmul(input, tensor)
+    return _named("dot", matmul(input, tensor))
 
 
 vdot = dot
@@ -215,10 +215,16 @@ def _weighted(beta: Any, input: Any, alpha: Any, made: Any) -> Any:
     return e.add(input if beta == 1 else e.mul(input, beta), made)
 
 
+def _named(label: str, result: Any) -> Any:
+    if result._tracked:
+        result._value.label = label
+    return row_major(result)
+
+
 def addmm(input: TensorBase, mat1: TensorBase, mat2: TensorBase, *, beta: Any = 1,
           alpha: Any = 1) -> Any:
     """beta * input + alpha * (mat1 @ mat2)."""
-    return row_major(_weighted(beta, input, alpha, mm(mat1, mat2)))
+    return _named("addmm", _weighted(beta, input, alpha, mm(mat1, mat2)))
 
 
 def addmm_(input: TensorBase, mat1: TensorBase, mat2: TensorBase, *, beta: Any = 1,
@@ -245,7 +251,7 @@ def addr(input: TensorBase, vec1: TensorBase, vec2: TensorBase, *, beta: Any = 1
 def baddbmm(input: TensorBase, batch1: TensorBase, batch2: TensorBase, *, beta: Any = 1,
             alpha: Any = 1) -> Any:
     """beta * input + alpha * bmm(batch1, batch2)."""
-    return row_major(_weighted(beta, input, alpha, bmm(batch1, batch2)))
+    return _named("baddbmm", _weighted(beta, input, alpha, bmm(batch1, batch2)))
 
 
 def addbmm(input: TensorBase, batch1: TensorBase, batch2: TensorBase, *, beta: Any = 1,

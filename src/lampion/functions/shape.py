@@ -211,7 +211,7 @@ def squeeze(input: TensorBase, dim: Any = None) -> Any:
         >>> torch.squeeze(torch.ones(1, 3, 1)).shape
         torch.Size([3])
     """
-    return make_view(input, *_squeeze_plan(input, dim))
+    return make_view(input, *_squeeze_plan(input, dim), "squeeze")
 
 
 def _unsqueeze_plan(input: TensorBase, dim: int):
@@ -231,7 +231,7 @@ def unsqueeze(input: TensorBase, dim: int) -> Any:
         >>> torch.unsqueeze(torch.ones(3), 0).shape
         torch.Size([1, 3])
     """
-    return make_view(input, *_unsqueeze_plan(input, dim))
+    return make_view(input, *_unsqueeze_plan(input, dim), "unsqueeze")
 
 
 # --- reordering axes ---------------------------------------------------------------------------
@@ -285,7 +285,7 @@ def transpose(input: TensorBase, dim0: int, dim1: int) -> Any:
         >>> torch.transpose(torch.ones(2, 3), 0, 1).shape
         torch.Size([3, 2])
     """
-    return make_view(input, *_transpose_plan(input, dim0, dim1))
+    return make_view(input, *_transpose_plan(input, dim0, dim1), "transpose")
 
 
 swapaxes = swapdims = transpose
@@ -300,7 +300,7 @@ def _t_plan(input: TensorBase):
 
 def t(input: TensorBase) -> Any:
     """A matrix with rows and columns exchanged."""
-    return make_view(input, *_t_plan(input))
+    return make_view(input, *_t_plan(input), "t")
 
 
 def numpy_t(input: TensorBase) -> Any:
@@ -455,7 +455,8 @@ def select(input: TensorBase, dim: int, index: Any) -> Any:
     one = slice_axis(input, axis, place, place + 1)
     shape = one._shape[:axis] + one._shape[axis + 1:]
     stride = one._strides[:axis] + one._strides[axis + 1:]
-    return make_view(one, ((m.reshape, {"shape": shape}),), shape, stride, one._offset)
+    step = (m.reshape, {"shape": shape})
+    return make_view(one, (step,), shape, stride, one._offset, "select")
 
 
 def narrow(input: TensorBase, dim: int, start: Any, length: int) -> Any:
@@ -505,7 +506,7 @@ def split(input: TensorBase, split_size_or_sections: Any, dim: int = 0) -> tuple
                              f"size of {length}")
         count = max(1, -(-length // size)) if size else 1
         sizes = [min(size, length - k * size) for k in range(count)]
-    return _many(_pieces(input, axis, sizes))
+    return _many(_pieces(input, axis, sizes), "split")
 
 
 def _pieces(input: TensorBase, axis: int, sizes: Sequence[int]) -> tuple:
@@ -513,10 +514,12 @@ def _pieces(input: TensorBase, axis: int, sizes: Sequence[int]) -> tuple:
     return tuple(slice_axis(input, axis, a, b) for a, b in itertools.pairwise(ends))
 
 
-def _many(views: tuple) -> tuple:
+def _many(views: tuple, label: str) -> tuple:
     """Mark views that one function returned together: none can be written where tracked."""
     for x in views:
         x._one_of_many = True
+        if x._cached is not None:
+            x._cached[1].label = label
     return views
 
 
@@ -586,16 +589,18 @@ def unbind(input: TensorBase, dim: int = 0) -> tuple:
     if not input._shape:
         raise IndexRangeError("Dimension specified as 0 but tensor has no dimensions")
     axis = normalize_dim(dim, len(input._shape), "unbind")
-    return _many(tuple(select(input, axis, k) for k in range(input._shape[axis])))
+    return _many(tuple(select(input, axis, k) for k in range(input._shape[axis])), "unbind")
 
 
 # --- views by positions ------------------------------------------------------------------------
 
 
-def _position_view(input: TensorBase, table: np.ndarray, shape, stride, offset) -> Any:
+def _position_view(input: TensorBase, table: np.ndarray, shape, stride, offset,
+                   label: str) -> Any:
     index = ir.leaf(np.asarray(table, np.int64, order="C"), dtypes.int64)
     index.label = "constant"
-    return make_view(input, ((POSITIONS, {"index": index}),), shape, stride, offset)
+    step = (POSITIONS, {"index": index})
+    return make_view(input, (step,), shape, stride, offset, label)
 
 
 def diagonal(input: TensorBase, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
@@ -616,7 +621,7 @@ def diagonal(input: TensorBase, offset: int = 0, dim1: int = 0, dim2: int = 1) -
     start = input._offset + (max(offset, 0) * input._strides[b] + max(-offset, 0)
                              * input._strides[a] if length else 0)
     shape = tuple(input._shape[k] for k in rest) + (length,)
-    return _position_view(input, table, shape, stride, start)
+    return _position_view(input, table, shape, stride, start, "diagonal")
 
 
 def unfold(input: TensorBase, dimension: int, size: int, step: int) -> Any:
@@ -638,7 +643,8 @@ def unfold(input: TensorBase, dimension: int, size: int, step: int) -> Any:
         np.arange(math.prod(input._shape)).reshape(input._shape), size, axis) if size else (
         np.zeros(input._shape[:axis] + (length + 1,) + input._shape[axis + 1:] + (0,), np.int64))
     table = table[(slice(None),) * axis + (slice(None, None, step),)]
-    return _position_view(input, table, shape, (*stride, input._strides[axis]), input._offset)
+    return _position_view(
+        input, table, shape, (*stride, input._strides[axis]), input._offset, "unfold")
 
 
 def as_strided(input: TensorBase, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
@@ -659,7 +665,8 @@ def as_strided(input: TensorBase, size: Any, stride: Any, storage_offset: int | 
     # The storage's memory order may be a permutation of its value's.
     order = sorted(range(len(root._shape)), key=lambda k: -root._strides[k])
     memory = np.arange(total).reshape(root._shape).transpose(order).reshape(-1)
-    return _position_view(root, memory[table] if total else table, size, stride, offset)
+    return _position_view(
+        root, memory[table] if total else table, size, stride, offset, "as_strided")
 
 
 def storage_tensor(input: TensorBase) -> Any:
