@@ -187,9 +187,9 @@ ACCEPTED: tuple[Accepted, ...] = (
         and (not math.isfinite(_number(d.expected)) or "correction=" in d.source)),
     Accepted(
         "second derivatives of nothing",
-        "A gradient that is zero or NaN whatever happens (of no elements, of x ** 0, of the norm of "
-        "nothing, of the variance of one element, of what was overwritten) is a constant in some "
-        "rules of PyTorch and not in others.",
+        "A gradient that is zero or NaN whatever happens (of no elements, of x ** 0, of the norm "
+        "of nothing, of the variance of one element, of what was overwritten) is a constant in "
+        "some rules of PyTorch and not in others.",
         lambda d: "requires_grad" in d.what and "create_graph=True" in d.source
         and isinstance(d.expected, Facts) and isinstance(d.found, Facts)
         and (_no_elements(d) or not d.expected.requires_grad
