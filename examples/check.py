@@ -48,6 +48,7 @@ CHECKS = [
     Check("gpt", "validation loss", "lower", 1.96, 2.7),
     Check("classify_names", "test accuracy", "higher", 80, 70),
     Check("makemore", "validation loss", "lower", 2.05, 2.4),
+    Check("seq2seq", "perplexity with attention bahdanau", "lower", 4.3, 20),
     Check("translate", "perplexity", "lower", 4.0, 20),
     Check("word_vectors", "neighbours told from random words", "higher", 67, 60),
     Check("sentiment", "test accuracy", "higher", 78, 64),
