@@ -14,6 +14,7 @@ from .keys import Description, Refused
 from .learn import learn, source_of
 from .matching import matcher
 from .noting import Noting
+from .shared import at_once
 from .table import Table
 from .tree import Call, Entry, Made, Moment, Node
 
@@ -65,6 +66,9 @@ def record(run: Run, call: Call, args: tuple, kwargs: dict) -> Any:
     try:
         description = run.describe(call, args, kwargs)
     except Refused as refusal:
+        made = at_once(run, call, args, kwargs)
+        if made is not None:
+            return made[0]
         run.lose(str(refusal))
         return make(run, call, args, kwargs)
     for tensor, kind in description.fresh:

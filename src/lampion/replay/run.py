@@ -27,6 +27,7 @@ from .keys import Description, Refused, leaf_array, leaf_type
 from .promise import Promise
 from .results import decode
 from .seen import ARRAY, MARK, Seen
+from .shared import at_once
 from .tree import Call, Entry, Made, Node
 
 # A tree with more entries than this is dropped.
@@ -128,6 +129,9 @@ class Run:
         try:
             description = self.describe(call, args, kwargs)
         except Refused as refusal:
+            made = at_once(self, call, args, kwargs)
+            if made is not None:
+                return made[0]
             self.lose(str(refusal))
             return record.make(self, call, args, kwargs)
         entry = node.entries.get(description.key)
