@@ -193,3 +193,34 @@ def test_scipy_style_code_runs():
     for x in (xp.asarray([[1.0, 2.0, 3.0]]), lampion.tensor([[1.0, 2.0, 3.0]])):
         made = softmax(xp.asarray(x), 1)
         np.testing.assert_allclose(np.asarray(made).sum(), 1, rtol=1e-6)
+
+
+@quick
+@hypothesis.given(ARRAYS, st.data())
+def test_masks_of_any_shape_do_what_numpys_do(x, data):
+    shape = data.draw(st.one_of(
+        st.just(()), st.integers(0, x.ndim).map(lambda n: x.shape[:n]),
+        xps.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)))
+    mask = data.draw(xps.arrays(xp.bool, shape))
+    try:
+        expected = np.asarray(x)[np.asarray(mask)]
+    except IndexError:
+        with pytest.raises(IndexError):
+            x[mask]
+        return
+    same(x[mask], expected)
+
+
+@quick
+@hypothesis.given(ARRAYS, st.data())
+def test_numbers_are_written_where_numpy_writes_them(x, data):
+    key = data.draw(st.one_of(
+        xps.indices(x.shape), xps.arrays(xp.bool, x.shape), xps.arrays(xp.bool, ())))
+    value = data.draw(st.one_of(
+        xps.from_dtype(x.dtype), xps.arrays(x.dtype, ())))
+    expected = np.asarray(x).copy()
+    x = xp.asarray(expected, copy=True)
+    x[key] = value
+    theirs = np.asarray(key) if isinstance(key, xp.Array) else key
+    expected[theirs] = np.asarray(value) if isinstance(value, xp.Array) else value
+    same(x, expected)
