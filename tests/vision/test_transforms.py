@@ -9,6 +9,7 @@ import pytest
 
 import lampion
 from lampion import nn
+from lampion.vision import chance
 from lampion.vision import transforms as T
 from lampion.vision.transforms import functional as F
 from lampion.vision.transforms import v2
@@ -253,3 +254,29 @@ def test_cutmix():
 def test_errors_teach(call, error, hint):
     with pytest.raises(error, match=hint):
         call()
+
+
+def test_single_draws_are_those_of_tensors():
+    def both(by_tensor, by_number):
+        lampion.manual_seed(11)
+        wanted = [by_tensor(lampion) for _ in range(20)]
+        lampion.manual_seed(11)
+        assert [by_number() for _ in range(20)] == wanted
+
+    both(lambda torch: torch.rand(1).item(), chance.fraction)
+    both(lambda torch: torch.randint(3, 77, (1,)).item(), lambda: chance.whole(3, 77))
+    both(lambda torch: torch.randint(0, 2**40, (1,)).item(), lambda: chance.whole(0, 2**40))
+    both(lambda torch: torch.randperm(7).tolist(), lambda: chance.order(7))
+    lampion.manual_seed(11)
+    wanted = lampion.empty(1).uniform_(0.3, 1.7).item()
+    lampion.manual_seed(11)
+    assert chance.between(0.3, 1.7) == pytest.approx(wanted, rel=1e-6)
+
+
+def test_a_recorded_network_decides_by_chance_each_time():
+    lampion.manual_seed(0)
+    network = nn.Sequential(T.RandomHorizontalFlip(), nn.Identity(), nn.Linear(2, 2, bias=False))
+    network[2].weight.data.copy_(lampion.eye(2))
+    image = lampion.tensor([[[0.0, 1.0]]])
+    seen = {tuple(network(image).flatten().tolist()) for _ in range(30)}
+    assert seen == {(0.0, 1.0), (1.0, 0.0)}

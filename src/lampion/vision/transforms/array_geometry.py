@@ -132,18 +132,23 @@ def sample(pixels: np.ndarray, grid: np.ndarray, mode: str, fill: Numbers | None
     grid = grid.astype(number)
     x = ((grid[..., 0] + number(1)) * number(width) - number(1)) / number(2)
     y = ((grid[..., 1] + number(1)) * number(height) - number(1)) / number(2)
+    planes = np.zeros((*values.shape[:-2], height + 2, width + 2), number)  # black all around
+    planes[..., 1:-1, 1:-1] = values
+    planes = planes.reshape(*values.shape[:-2], -1)
     if mode == "nearest":
-        total, inside = _corner(values, np.rint(y), np.rint(x))
+        row, column = _place(np.rint(y), height), _place(np.rint(x), width)
+        total = np.take(planes, row * (width + 2) + column, -1)
     else:
         left, up = np.floor(x), np.floor(y)
-        total = np.zeros((), number)
-        inside = np.zeros((), number)
-        for row, share_y in ((up, up + 1 - y), (up + 1, y - up)):
-            for column, share_x in ((left, left + 1 - x), (left + 1, x - left)):
-                there, mask = _corner(values, row, column)
-                share = share_x * share_y
-                total, inside = total + there * share, inside + mask * share
+        right, down = x - left, y - up
+        row, column = _place(up, height) * (width + 2), _place(left, width)
+        below, beside = _place(up + 1, height) * (width + 2), _place(left + 1, width)
+        total = np.take(planes, row + column, -1) * ((1 - right) * (1 - down))
+        total += np.take(planes, row + beside, -1) * (right * (1 - down))
+        total += np.take(planes, below + column, -1) * ((1 - right) * down)
+        total += np.take(planes, below + beside, -1) * (right * down)
     if fill is not None:
+        inside = _inside(x, width, mode) * _inside(y, height, mode)
         colour = np.array(fill, number).reshape(-1, 1, 1)
         if mode == "nearest":
             total = np.where(inside < 0.5, colour, total)
@@ -152,14 +157,17 @@ def sample(pixels: np.ndarray, grid: np.ndarray, mode: str, fill: Numbers | None
     return back_to(pixels.dtype, total)
 
 
-def _corner(values: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pixels at whole places, 0 outside, and 1 where they are inside, else 0."""
-    height, width = values.shape[-2:]
-    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    row = np.where(inside, y, 0).astype(np.int64)
-    column = np.where(inside, x, 0).astype(np.int64)
-    mask = inside.astype(values.dtype)
-    return values[..., row, column] * mask, mask
+def _place(places: np.ndarray, length: int) -> np.ndarray:
+    """Return whole places in a line with one more at either end, where all outside goes."""
+    return np.clip(places + 1, 0, length + 1).astype(np.intp)
+
+
+def _inside(places: np.ndarray, length: int, mode: str) -> np.ndarray:
+    """Return how much of what a place is drawn from lies within a line, 0 to 1."""
+    if mode == "nearest":
+        whole = np.rint(places)
+        return ((whole >= 0) & (whole < length)).astype(places.dtype)
+    return np.clip(np.minimum(places + 1, length - places), 0, 1)
 
 
 def rotated_size(matrix: Numbers, width: int, height: int) -> tuple[int, int]:
