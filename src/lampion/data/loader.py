@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import multiprocessing
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -11,22 +12,16 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Generic, TypeVar
 
-from lampion.data.collate import (
-    collate_tensor_fn,
-    default_collate,
-    default_collate_fn_map,
-    default_convert,
-)
-from lampion.data.dataset import IterableDataset, whole_batch
+from lampion.data.collate import default_collate, default_convert
+from lampion.data.dataset import IterableDataset
+from lampion.data.process import WorkerProcess
+from lampion.data.reading import Ended, Fetch, Reader
 from lampion.data.sampler import BatchSampler, RandomSampler, SequentialSampler, draw_seed
-from lampion.data.worker import Workers
+from lampion.data.worker import WorkerInfo, Workers
 from lampion.errors import ArgumentError, StateError
 from lampion.functions.random import Generator
-from lampion.tensor import Tensor
 
 T_co = TypeVar("T_co", covariant=True)
-Fetch = Callable[[Any], Any]
-ENDED = object()  # a worker's stream has no more samples
 
 
 class Fixed:
@@ -59,13 +54,16 @@ class DataLoader(Generic[T_co]):
         shuffle: a new random order in every epoch.
         sampler: order of the indices; instead of `shuffle`.
         batch_sampler: lists of indices; instead of batch_size, shuffle, sampler, drop_last.
-        num_workers: threads that read ahead; 0 reads in the main program when asked.
+        num_workers: threads (or processes, see multiprocessing_context) that read ahead; 0 reads
+            in the main program when asked.
         collate_fn: makes a batch from a list of samples.
         pin_memory, pin_memory_device: accepted and without effect, there is no other memory.
         drop_last: leave out a last batch that is not full.
         timeout: seconds to wait for a worker's batch; 0 waits forever.
         worker_init_fn: called as `worker_init_fn(worker_id)` in every worker at its start.
-        multiprocessing_context: accepted and without effect, workers are threads.
+        multiprocessing_context: makes workers processes: "fork", "spawn", "forkserver" or a
+            context of multiprocessing. Worth it where reading a sample is much Python and little
+            decoding or NumPy; batches are copied from process to process.
         generator: where chance comes from; the default generator when not given.
         prefetch_factor: batches read ahead per worker, 1 or more (default 2).
         persistent_workers: keep the workers, with their datasets, from epoch to epoch.
@@ -131,12 +129,13 @@ class DataLoader(Generic[T_co]):
         self.num_workers, self.timeout, self.worker_init_fn = num_workers, timeout, worker_init_fn
         self.generator, self.pin_memory = generator, pin_memory
         self.pin_memory_device, self.in_order = pin_memory_device, in_order
-        self.multiprocessing_context = multiprocessing_context
+        self.multiprocessing_context = _context(multiprocessing_context)
         self.prefetch_factor = prefetch_factor or (2 if num_workers else None)
         self.persistent_workers = persistent_workers
         self.collate_fn = collate_fn or (
             default_convert if batch_sampler is None else default_collate)
         self._workers: Workers | None = None  # those that persist
+        self._processes: list[WorkerProcess] = []  # those last started
         self._promised: int | None = None  # what len() said about a stream
 
     def __len__(self) -> int:
@@ -177,32 +176,23 @@ class DataLoader(Generic[T_co]):
             return iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
         return itertools.repeat(self.batch_size)
 
-    def _fetch(self, dataset: Any) -> Fetch:
-        """Return the function that reads one task from `dataset`."""
-        collate_fn, drop_last = self.collate_fn, self.drop_last
-        if isinstance(dataset, IterableDataset):
-            samples = iter(dataset)
-            return lambda size: _from_stream(samples, size, drop_last, collate_fn)
-        if self.batch_sampler is None:
-            return lambda index: collate_fn(dataset[index])
-        plain = (collate_fn is default_collate
-                 and default_collate_fn_map.get(Tensor) is collate_tensor_fn)
-        read_batch = whole_batch(dataset) if plain else None
-        return lambda indices: _from_map(dataset, indices, read_batch, collate_fn)
+    def _reader(self) -> Reader:
+        return Reader(self.collate_fn, self.drop_last, self.batch_sampler is not None)
 
     def _read_here(self) -> Iterator[Any]:
         tasks = self._tasks()
         draw_seed(self.generator)  # as with workers, so that chance goes on in the same way
-        fetch = self._fetch(self.dataset)
+        fetch = self._reader().fetch(self.dataset)
         for task in tasks:
             batch = fetch(task)
-            if batch is ENDED:
+            if batch is Ended:
                 return
             yield batch
 
     def _read_ahead(self) -> Iterator[Any]:
         tasks = self._tasks()
         workers = self._started_workers(draw_seed(self.generator))
+        reader = self._reader()
         fetches: dict[int, Fetch] = {}  # each worker makes its own, and alone uses it
         active = deque(range(self.num_workers))
         pending: deque[tuple[int, Future[Any]]] = deque()
@@ -210,7 +200,7 @@ class DataLoader(Generic[T_co]):
         def send() -> None:
             for task in itertools.islice(tasks, 1):
                 pending.append((active[0], workers.submit(
-                    active[0], self._job(fetches, active[0], task))))
+                    active[0], self._job(reader, fetches, active[0], task))))
                 active.rotate(-1)
 
         try:
@@ -219,14 +209,14 @@ class DataLoader(Generic[T_co]):
             while pending:
                 number, future = pending.popleft()
                 batch = self._result(number, future)
-                if batch is not ENDED:
+                if batch is not Ended:
                     send()
                     yield batch
                 elif number in active:
                     active.remove(number)
                 if not active and not pending:
                     return
-                if batch is ENDED and active:
+                if batch is Ended and active:
                     send()
         finally:  # also when the loop over the batches is left early
             for _, future in pending:
@@ -234,10 +224,17 @@ class DataLoader(Generic[T_co]):
             if not self.persistent_workers:
                 workers.stop()
 
-    def _job(self, fetches: dict[int, Fetch], number: int, task: Any) -> Callable[[Any], Any]:
+    def _job(self, reader: Reader, fetches: dict[int, Fetch], number: int, task: Any,
+             ) -> Callable[[Any], Any]:
+        processes = self._processes
+
         def job(dataset: Any) -> Any:
             if number not in fetches:
-                fetches[number] = self._fetch(dataset)
+                if processes:
+                    processes[number].begin()
+                    fetches[number] = processes[number].read
+                else:
+                    fetches[number] = reader.fetch(dataset)
             return fetches[number](task)
 
         return job
@@ -245,7 +242,16 @@ class DataLoader(Generic[T_co]):
     def _started_workers(self, seed: int) -> Workers:
         if self._workers is not None:
             return self._workers
-        workers = Workers(self.num_workers, self.dataset, self.worker_init_fn, seed)
+        if self.multiprocessing_context is None:
+            workers = Workers(self.num_workers, self.dataset, self.worker_init_fn, seed)
+        else:
+            self._processes = processes = [
+                WorkerProcess(self.multiprocessing_context,
+                              WorkerInfo(number, self.num_workers, seed + number, self.dataset),
+                              self.worker_init_fn, self._reader())
+                for number in range(self.num_workers)]
+            workers = Workers(self.num_workers, None, None, seed,
+                              lambda number: processes[number].close())
         if self.persistent_workers:
             self._workers = workers
         return workers
@@ -263,28 +269,16 @@ class DataLoader(Generic[T_co]):
             ) from None
 
 
-def _from_map(
-    dataset: Any, indices: Any, read_batch: Callable[[Any], Any] | None,
-    collate_fn: Callable[[Any], Any],
-) -> Any:
-    if read_batch is not None and (batch := read_batch(indices)) is not None:
-        return batch
-    if callable(getattr(dataset, "__getitems__", None)):
-        return collate_fn(dataset.__getitems__(indices))
-    return collate_fn([dataset[index] for index in indices])
-
-
-def _from_stream(
-    samples: Iterator[Any], size: int | None, drop_last: bool, collate_fn: Callable[[Any], Any]
-) -> Any:
-    if size is None:
-        for sample in samples:
-            return collate_fn(sample)
-        return ENDED
-    batch = list(itertools.islice(samples, size))
-    if not batch or (drop_last and len(batch) < size):
-        return ENDED
-    return collate_fn(batch)
+def _context(wanted: Any) -> Any:
+    """Return the context of multiprocessing that is meant."""
+    if not isinstance(wanted, str):
+        return wanted
+    known = multiprocessing.get_all_start_methods()
+    if wanted not in known:
+        raise ArgumentError(
+            f"multiprocessing_context={wanted!r}",
+            why=f"multiprocessing_context option should specify a valid start method in {known}")
+    return multiprocessing.get_context(wanted)
 
 
 def _check_workers(

@@ -41,6 +41,12 @@ class WorkerInfo:
 _here = threading.local()
 
 
+def be_worker(info: WorkerInfo) -> None:
+    """Make this thread a worker: it knows who it is, and what it draws follows its seed."""
+    _here.info = info
+    give_thread_its_own_generator(info.seed)
+
+
 def get_worker_info() -> WorkerInfo | None:
     """Return the `WorkerInfo` of the worker this is called in, None in the main program."""
     return getattr(_here, "info", None)
@@ -54,10 +60,12 @@ class Workers:
         dataset: copied once for every thread.
         init_fn: called as `init_fn(worker_id)` in every thread before its first job.
         seed: worker i gets `seed + i`.
+        after: called as `after(worker_id)` when a thread ends.
     """
 
     def __init__(
-        self, count: int, dataset: Any, init_fn: Callable[[int], Any] | None, seed: int
+        self, count: int, dataset: Any, init_fn: Callable[[int], Any] | None, seed: int,
+        after: Callable[[int], Any] | None = None,
     ) -> None:
         self.queues: list[queue.SimpleQueue[Job | None]] = []
         for number in range(count):
@@ -66,7 +74,7 @@ class Workers:
             # A daemon: a read that never returns must not keep the program from ending. It
             # knows its queue only, so these Workers can be collected while it waits.
             threading.Thread(
-                target=_work, args=(jobs, info, init_fn), daemon=True,
+                target=_work, args=(jobs, info, init_fn, after), daemon=True,
                 name=f"lampion-data-{number}",
             ).start()
             self.queues.append(jobs)
@@ -95,11 +103,10 @@ def _own_copy(dataset: Any) -> Any:
 
 
 def _work(
-    jobs: queue.SimpleQueue[Job | None], info: WorkerInfo, init_fn: Callable[[int], Any] | None
+    jobs: queue.SimpleQueue[Job | None], info: WorkerInfo, init_fn: Callable[[int], Any] | None,
+    after: Callable[[int], Any] | None,
 ) -> None:
-    _here.info = info
-    # What a worker draws follows its seed, and the main program's sequence goes on untouched.
-    give_thread_its_own_generator(info.seed)
+    be_worker(info)  # the main program's sequence of random numbers goes on untouched
     failure: BaseException | None = None
     try:
         if init_fn is not None:
@@ -120,3 +127,5 @@ def _work(
             future.set_result(result)
         result = None
         del job, future, entry  # while waiting, keep no batch alive
+    if after is not None:
+        after(info.id)
