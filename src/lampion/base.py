@@ -166,6 +166,15 @@ class Storage:
         self.peers = other.peers = peers
         other.shared = self.shared
 
+    def is_alone(self) -> bool:
+        """Whether no other storage is the same memory."""
+        if self.peers is not None:
+            for reference in self.peers:
+                if reference() is not self and reference() is not None:
+                    return False
+            self.peers = None
+        return True
+
 
 class Shared:
     """Memory that NumPy arrays outside can read and write.

@@ -288,9 +288,25 @@ def number(value: bool | int | float | complex, dtype: dtypes.dtype) -> Value:
     return made
 
 
+def operand(value: bool | int | float | complex, dtype: dtypes.dtype) -> Value:
+    """Return what `number` does, to compute with: in one recorded call, equal ones are one value.
+
+    So a step of many parameters gives its program the learning rate once.
+    """
+    noting = mode.noting
+    if noting is None:
+        return number(value, dtype)
+    key = (type(value), value.place if type(value) is Lifted else repr(value), dtype)
+    found = noting.operands.get(key)
+    if found is None:
+        found = noting.operands[key] = number(value, dtype)
+    return found
+
+
 def full(shape: tuple[int, ...], value: bool | int | float | complex, dtype: dtypes.dtype) -> Value:
     """Return a value of that shape filled with a number."""
-    return expand(number(value, dtype), shape)
+    # A value that nothing was made of may become a tensor's own.
+    return expand(operand(value, dtype) if shape else number(value, dtype), shape)
 
 
 def expand(value: Value, shape: tuple[int, ...]) -> Value:

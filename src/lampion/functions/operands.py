@@ -83,7 +83,7 @@ def convert(operand: Operand, dtype: dtypes.dtype, shape: tuple[int, ...]) -> Va
         # Arithmetic wraps around: int8 + 300 is int8 + 44.
         wide = dtypes.int64 if dtype.category == dtypes.INTEGER and (
             dtype is not dtypes.uint64) else dtype
-        value = ir.number(_held(operand, wide), dtype)
+        value = ir.operand(_held(operand, wide), dtype)
     return ir.expand(value, shape)
 
 

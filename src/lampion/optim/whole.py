@@ -8,6 +8,7 @@ gets other numbers and is the same. One that says nothing is recorded operation 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from lampion.ir import Lifted, mode
@@ -34,34 +35,43 @@ def _operands(run: Any, args: tuple, kwargs: dict) -> list | None:
     """Return what a step depends on: settings, parameters, gradients, states and numbers."""
     (optimizer,) = args
     operands: list = [type(optimizer)]
-    states, counters = optimizer.state, optimizer.counters
+    counters = optimizer.counters
     for group in optimizer.param_groups:
         settings = optimizer.settings(group)
         if settings is None or group.get("differentiable"):
             return None
-        kept = optimizer.kept(group)
-        operands.append((len(group["params"]), int(bool(group.get("maximize"))), *settings))
-        seen = set()
-        for parameter in group["params"]:
-            gradient = parameter._gradient
-            if gradient is None:
-                operands.append(None)
-                continue
-            operands.append(parameter)
-            operands.append(gradient)
-            state = states[parameter] if kept else {}
+        kept, parameters = optimizer.kept(group), group["params"]
+        operands.append((len(parameters), int(bool(group.get("maximize"))), *settings))
+        gradients = [parameter._gradient for parameter in parameters]
+        operands += gradients
+        stepped = [parameter for parameter, gradient in zip(parameters, gradients, strict=True)
+                   if gradient is not None]
+        operands += stepped
+        states = _states(optimizer, stepped) if kept or counters else [{}] * len(stepped)
+        try:
             for name in kept:
-                if name not in state:
-                    return None
-                operands.append(state[name])
-            count = [state[name] for name in counters]
-            if (key := tuple(count)) not in seen:
-                seen.add(key)
+                operands += [state[name] for state in states]
+            counts = [*zip(*[[state[name] for state in states] for name in counters],
+                           strict=True)] if counters else [()] * len(stepped)
+        except KeyError:
+            return None
+        seen = set()
+        for count, state in zip(counts, states, strict=True):
+            if count not in seen:
+                seen.add(count)
                 for number in optimizer.numbers(state, group).values():
                     if not isinstance(number, (int, float)):
                         return None
                     operands.append(float(number))
     return operands
+
+
+def _states(optimizer: Optimizer, parameters: list[Tensor]) -> list[dict]:
+    """Return the state of each parameter."""
+    states = optimizer.state
+    if len(states) == len(parameters) and all(map(is_, states, parameters)):
+        return [*states.values()]
+    return [states[parameter] for parameter in parameters]
 
 
 def _follow(run: Any, args: tuple, kwargs: dict) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from struct import Struct
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -11,6 +12,7 @@ import numpy as np
 from .. import runtime
 from ..base import TensorBase
 from ..cpu import spare
+from ..grad import released
 from ..ir import Value, leaf, number, origin
 from ..trace import compute, is_empty
 from .log import Flushed
@@ -25,13 +27,15 @@ if TYPE_CHECKING:
 OWN_REFERENCES = 4
 MOST_COUNTS = 64
 # Tensors of so many bytes are handed out again, which keeps their arrays until then.
-SMALL = 4096
+SMALL = 16384
+KEY = Struct("=QQ")
 
 
 def fulfil(run: Run, tensor: TensorBase | None, value: Value | None) -> bool:
     """Do a flush by a plan; False where there is none."""
     if not run.log:
-        compute(value)
+        if value is not None or not is_empty() or released:
+            compute(value)
         return True
     if not is_empty() or (tensor is None and value is not None):
         return False
@@ -120,12 +124,12 @@ def _mask(run: Run, counts: tuple[int, ...]) -> tuple[bool, ...]:
 
 def _deferred(run: Run, plan: Plan) -> list[tuple]:
     """Return of each write (storage, value before, version before)."""
-    slots, deferred, found = run.slots, run.deferred, []
-    for write in plan.writes:
-        storage = slots[write[0]]._storage
-        old = deferred.get(id(storage))
-        found.append(old or (storage, storage.value, storage.version.count))
-    return found
+    slots, deferred = run.slots, run.deferred
+    storages = [slots[slot]._storage for slot in plan.written]
+    if not deferred:
+        return [(storage, storage.value, storage.version.count) for storage in storages]
+    return [deferred.get(id(storage)) or (storage, storage.value, storage.version.count)
+            for storage in storages]
 
 
 def _compute(run: Run, plan: Plan, old: list[tuple]) -> list[np.ndarray]:
@@ -144,9 +148,8 @@ def _compute(run: Run, plan: Plan, old: list[tuple]) -> list[np.ndarray]:
 def _free_memory(plan: Plan, arrays: list[np.ndarray], old: list[tuple]) -> dict[int, np.ndarray]:
     """Return the arrays that outputs may take over: of parameters that they replace."""
     free = {}
-    for (_, value, _), write, place in zip(old, plan.writes, plan.updated, strict=True):
-        if place is None:
-            continue
+    for output, which, place in plan.taken():
+        value = old[which][1]
         # Held by the value, the record, the list and the variable here, and the counting itself.
         array = arrays[place]
         others = getrefcount(array) - OWN_REFERENCES - 1
@@ -154,7 +157,7 @@ def _free_memory(plan: Plan, arrays: list[np.ndarray], old: list[tuple]) -> dict
                 and (not value.tracked or value.history is not None)
                 and (not others or (others == 1 and spare.let_go(array)))
                 and array.base is None):
-            free[write[1]] = array
+            free[output] = array
     return free
 
 
@@ -168,7 +171,7 @@ def _array(run: Run, source: Source) -> np.ndarray:
         return run.outputs[first][second]
     logged: Any = run.log[first]
     if kind == "draw":
-        return np.array(logged[4][second], np.uint64).view(np.int64)
+        return np.frombuffer(KEY.pack(*logged[4][second]), np.int64)
     place, dtype = second
     key = (logged[3][place], dtype)
     array = run.numbers.get(key)
@@ -210,19 +213,16 @@ def _write(run: Run, plan: Plan, old: list[tuple], arrays: list[np.ndarray]) -> 
     """Give tensors from outside what was written into them."""
     run.deferred.clear()
     ends = plan.node is None
-    while old:
-        storage, value, version = old.pop()
-        _, output, versions = plan.writes[len(old)]
-        array = arrays[output]
-        # Held by the variable here, the counting, and the storage where the write was not put off.
-        alone = 3 if storage.deferred is None else 2
+    for (storage, value, version), (_, output, versions) in zip(old, plan.writes, strict=True):
+        # Held by the list and the variable here, the counting, and the storage where the write was
+        # not put off.
+        alone = 4 if storage.deferred is None else 3
         storage.deferred = storage.earlier = None
         if ends and value.op is None and getrefcount(value) == alone:
-            value.data = array
+            value.data = arrays[output]
             storage.value = value
         else:
-            value = _successor(value, array)
-            storage.value = value
+            storage.value = value = _successor(value, arrays[output])
             value.holder = ref(storage)
         storage.version.count = version + versions
 

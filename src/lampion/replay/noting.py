@@ -19,10 +19,11 @@ class Noting:
         draws: (generator, blocks, (seed, begin)) of each random draw.
         checks: (value, function) of each check of numbers that are known at the call.
         refused: why the call must not be replayed, or None.
+        operands: the numbers that were computed with, by what they are.
         again: draws of an earlier time, to be given out again.
     """
 
-    __slots__ = ("binds", "numbers", "keys", "draws", "checks", "refused", "again")
+    __slots__ = ("binds", "numbers", "keys", "draws", "checks", "refused", "operands", "again")
 
     def __init__(self, again: deque | None = None):
         self.binds: list[Any] = []
@@ -31,6 +32,7 @@ class Noting:
         self.draws: list[tuple[Any, int, tuple[int, int]]] = []
         self.checks: list[tuple[Value, Callable]] = []
         self.refused: str | None = None
+        self.operands: dict[tuple, Value] = {}
         self.again = again
 
     def draw(self, generator: Any, blocks: int) -> tuple[int, int]:

@@ -135,6 +135,7 @@ def _entry(run: Run, node: Node, call: Call, args: tuple, kwargs: dict, descript
     entry.lifts = tuple(k for k in lifts if type(operands[k]) is float)
     entry.matches = matcher(operands, description, table.slot_of, lifts)
     entry.flushes = False
+    entry.has_more = bool(retracks or checks or gradients or entry.draws or made)
     entry.is_special = bool(writes or retracks or checks or gradients or entry.draws
                             or call.follow is not None)
     plain = not (entry.is_special or entry.nested or call.operands is not None)

@@ -188,8 +188,7 @@ class Run:
         So nothing has to be put off that would be done a moment later. False where it has to be.
         """
         moment = entry.node.moments.get(None)
-        if (moment is None or entry.checks or entry.draws or entry.made or entry.retracks
-                or entry.gradients or self.apart(entry.writes) is None):
+        if (moment is None or entry.has_more or self.apart(entry.writes) is None):
             return False
         before = self.node
         self.log.append((entry, args, kwargs, numbers, None))
@@ -212,8 +211,15 @@ class Run:
         for slot, tracked in entry.retracks:
             promise = slots[slot]._promise
             promise.tracked, promise.made.retracked = tracked, True
-        for slot, gradient in entry.gradients:
-            self.set_gradient(slots[slot], slots[gradient])
+        if entry.gradients:
+            known = self.gradients
+            for slot, gradient in entry.gradients:
+                tensor = slots[slot]
+                if tensor._promise is not None or id(tensor) in known:
+                    self.set_gradient(tensor, slots[gradient])
+                else:
+                    known[id(tensor)] = (tensor, tensor._gradient)
+                    tensor._gradient = slots[gradient]
         if entry.call.follow is not None:
             entry.call.follow(self, args, kwargs)
         if entry.flushes:
@@ -369,18 +375,16 @@ class Run:
 
     def apart(self, writes: list[int]) -> list[Storage] | None:
         """Return the storages that a call writes into, if nothing else is the same memory."""
-        slots, memory, found = self.slots, self.memory, []
-        for slot in writes:
-            tensor = slots[slot]
-            storage = tensor._storage
-            if tensor._steps or type(memory[id(storage)]) is not int:
-                return None
-            if storage.peers is not None and any(
-                    peer is not None and peer is not storage
-                    for peer in (reference() for reference in storage.peers)):
-                return None
-            found.append(storage)
-        return found
+        slots, memory = self.slots, self.memory
+        tensors = [slots[slot] for slot in writes]
+        storages = [tensor._storage for tensor in tensors]
+        if any([tensor._steps for tensor in tensors]) or any(
+                [type(memory[id(storage)]) is not int for storage in storages]):
+            return None
+        if any([storage.peers for storage in storages]) and not all(
+                [storage.is_alone() for storage in storages]):
+            return None
+        return storages
 
     def _defer(self, writes: list[int]) -> bool:
         """Take away the values that a call is about to write over; False where it must not."""

@@ -104,6 +104,7 @@ class Entry:
         lifts: places of lifted numbers among the operands.
         nested: whether arguments are containers.
         flushes: whether so much is pending after it that it is computed.
+        has_more: whether it does anything but write.
         is_special: whether there is more to do than to hand out results.
         only: the one tensor that it makes and returns, where that is all it does.
         location: the user's line that recorded it.
@@ -112,7 +113,7 @@ class Entry:
 
     __slots__ = ("call", "key", "grad", "matches", "leaves", "result", "made", "writes",
                  "retracks", "draws", "checks", "gradients", "names", "lifts", "nested",
-                 "flushes", "is_special", "only", "location", "node")
+                 "flushes", "has_more", "is_special", "only", "location", "node")
 
     call: Call
     key: tuple
@@ -130,6 +131,7 @@ class Entry:
     lifts: tuple[int, ...]
     nested: bool
     flushes: bool
+    has_more: bool
     is_special: bool
     only: Made | None
     location: str | None
@@ -194,11 +196,11 @@ class Plan:
         shared: cells that several held tensors look at.
         leaves: of each input the slot whose array it is, -1 where that is not all.
         others: (place, source) of the other inputs.
-        updated: of each write, the input whose memory may be taken over; None for no such.
+        written: slots of the writes.
     """
 
     __slots__ = ("program", "sources", "fills", "writes", "node", "shared", "leaves", "others",
-                 "updated")
+                 "written", "_taken")
 
     def __init__(self, program: Any, sources: list[Source], fills: list[Fill],
                  writes: list[Write], node: Node | None):
@@ -209,8 +211,23 @@ class Plan:
         self.leaves = [source.first if source.kind == "leaf" else -1 for source in sources]
         self.others = [(place, source) for place, source in enumerate(sources)
                        if source.kind != "leaf"]
-        updates = program.updates if program is not None else {}
-        self.updated = [updates.get(write.output) for write in writes]
+        self.written = [write.slot for write in writes]
+        self._taken: list[tuple[int, int, int]] | None = None
+
+    def taken(self) -> list[tuple[int, int, int]]:
+        """Return the writes whose output can take over the memory of an input.
+
+        Each is (output, number of the write, place of the input).
+        """
+        if self._taken is None:
+            compiled = self.program.structure.program
+            places = self.program.updates if compiled is None else compiled.donated
+            found = [(write.output, number, places[write.output])
+                     for number, write in enumerate(self.writes) if write.output in places]
+            if compiled is None:
+                return found
+            self._taken = found
+        return self._taken
 
 
 class Moment:
