@@ -231,27 +231,66 @@ class _Plan:
 def getitem(x: TensorBase, index: Any) -> Any:
     """`x[index]`."""
     run = ir.mode.run
-    if run is None or not _is_basic(index) or not _is_computed(x):
+    if run is None:
+        return pick(x, index)
+    key = _basic_key(index)
+    if key is None or not _is_computed(x):
         return pick(x, index)
     # A piece of computed memory needs no operation: another piece makes no other program.
     ir.mode.run = None
     try:
-        view = pick(x, index)
-        if view._steps and view._cached is None:
-            piece = x._storage.value.data
-            for step in view._steps:
-                piece = base.numpy_step(piece, step)
-            view._cached = (x._storage.value, ir.leaf(np.asarray(piece, order="C"), x._dtype))
-        return view
+        return _piece(x, index, (key, x._shape, x._strides))
     finally:
         ir.mode.run = run
 
 
-def _is_basic(index: Any) -> bool:
-    """Whether an index consists of numbers and slices alone."""
-    kinds = (int, slice, type(None), type(Ellipsis))
-    return type(index) in kinds or (
-        type(index) is tuple and all(type(item) in kinds for item in index))
+def _piece(x: TensorBase, index: Any, key: tuple) -> Any:
+    """Return a view of computed memory, and pick its elements out beforehand."""
+    storage = x._storage
+    known = _pieces.get(key) if not x._steps else None
+    if known is None:
+        view = pick(x, index)
+        if not view._steps or view._cached is not None:
+            return view
+        if not x._steps and view._storage is storage:
+            if len(_pieces) >= MOST_PIECES:
+                _pieces.clear()
+            _pieces[key] = (view._steps, view._shape, view._strides, view._offset - x._offset)
+    else:
+        steps, shape, strides, offset = known
+        view = object.__new__(base.TensorType)
+        view._set_up(storage, steps, shape, strides, x._offset + offset, True)
+        view._one_of_many = x._one_of_many
+    value = storage.value
+    if known is not None:
+        piece = value.data[index]
+    else:
+        piece = value.data
+        for step in view._steps:
+            piece = base.numpy_step(piece, step)
+    view._cached = (value, ir.leaf(np.asarray(piece, order="C"), value.dtype))
+    return view
+
+
+# Of an index and the layout of what is indexed: steps, shape, strides and offset of the view.
+_pieces: dict[tuple, tuple] = {}
+MOST_PIECES = 4096
+
+
+def _basic_key(index: Any) -> Any:
+    """Return what an index of numbers and slices alone is compared by, None for another one."""
+    kind = type(index)
+    if kind is int:
+        return index
+    if kind is slice:
+        ends = (index.start, index.stop, index.step)
+        return ends if all(end is None or type(end) is int for end in ends) else None
+    if kind is tuple:
+        keys = tuple(map(_basic_key, index))
+        return None if None in keys else (tuple, *keys)
+    if index is None or index is Ellipsis:
+        return kind
+    return None
 
 
 def _is_computed(x: TensorBase) -> bool:

@@ -82,10 +82,10 @@ class Module(TreeMethods, StateMethods, HookMethods, ConversionMethods):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if type(self) in whole.WHOLE and not kwargs:
             run = mode.run
-            if run is not None and whole.can_be_matched(args):
-                parts = whole.parts_of(self)
-                if parts is not None:
-                    return run.call(whole.CALL, (self, parts, *args), kwargs)
+            if run is not None:
+                parts, flat = whole.parts_of(self), whole.flattened(args)
+                if parts is not None and flat is not None:
+                    return run.call(whole.CALL, (self, parts, *flat), kwargs)
         try:
             if (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks
                     or self._backward_pre_hooks or GLOBAL.forward or GLOBAL.forward_pre

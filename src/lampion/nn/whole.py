@@ -212,8 +212,13 @@ def _alike(own: dict, state: dict) -> bool:
     return True
 
 
-def call_as_it_was(module: Any, parts: Parts, *inputs: Any) -> Any:
-    """Call a module that is, for this call, what `parts` says."""
+def call_as_it_was(module: Any, parts: Parts, pattern: tuple[int, ...], *flat: Any) -> Any:
+    """Call a module that is, for this call, what `parts` says.
+
+    Args:
+        pattern, flat: the inputs, see `flattened`.
+    """
+    inputs = _gathered(pattern, flat) if pattern else flat
     if not parts.are_old():
         return module(*inputs)
     put_back = []
@@ -229,28 +234,48 @@ def call_as_it_was(module: Any, parts: Parts, *inputs: Any) -> Any:
             object.__setattr__(part, "__dict__", own)
 
 
-def can_be_matched(inputs: tuple) -> bool:
-    """Whether all that a call was given are tensors, None, and tuples or lists of these."""
+def flattened(inputs: tuple) -> tuple | None:
+    """Return (pattern, *tensors) of inputs that are tensors, None, and tuples or lists of these.
+
+    The pattern has a number for each input: 0 for a tensor or None, 1 + 2 n for a tuple of n,
+    2 + 2 n for a list; it is empty where there are neither. None where an input is something else.
+    """
     for x in inputs:
-        if not isinstance(x, Tensor) and x is not None and not (
-                type(x) in (tuple, list)
-                and all(item is None or isinstance(item, Tensor) for item in x)):
-            return False
-    return True
+        if not isinstance(x, Tensor) and x is not None:
+            break
+    else:
+        return ((), *inputs)
+    pattern, flat = [], []
+    for x in inputs:
+        if isinstance(x, Tensor) or x is None:
+            pattern.append(0)
+            flat.append(x)
+        elif type(x) in (tuple, list):
+            pattern.append(2 * len(x) + 1 + (type(x) is list))
+            for item in x:
+                if not isinstance(item, Tensor) and item is not None:
+                    return None
+            flat += x
+        else:
+            return None
+    return (tuple(pattern), *flat)
+
+
+def _gathered(pattern: tuple[int, ...], flat: tuple) -> list:
+    inputs, place = [], 0
+    for number in pattern:
+        if number == 0:
+            inputs.append(flat[place])
+            place += 1
+        else:
+            count, kind = (number - 1) // 2, list if number % 2 == 0 else tuple
+            inputs.append(kind(flat[place:place + count]))
+            place += count
+    return inputs
 
 
 def _operands(run: Any, args: tuple, kwargs: dict) -> list:
-    _, parts, *inputs = args
-    operands: list[Any] = []
-    for x in inputs:
-        if type(x) in (tuple, list):
-            operands.append(type(x))
-            operands.append(len(x))
-            operands += x
-        else:
-            operands.append(x)
-    operands.append(parts)
-    return operands
+    return [*args[2:], args[1]]
 
 
 CALL = Call(call_as_it_was, operands=_operands)

@@ -9,6 +9,7 @@ from ..base import TensorBase
 from ..errors import user_location
 from ..ir import Lifted, Value, mode
 from ..trace import compute, over_budget
+from . import results
 from .bundle import Bundle
 from .keys import Description, Refused
 from .learn import learn, source_of
@@ -139,6 +140,10 @@ def _entry(run: Run, node: Node, call: Call, args: tuple, kwargs: dict, descript
     entry.is_special = bool(writes or retracks or checks or gradients or entry.draws
                             or call.follow is not None)
     plain = not (entry.is_special or entry.nested or call.operands is not None)
+    entry.returns = None
+    if type(code) is results.Sequence and code.kind is tuple and all(
+            type(item) is Made for item in code.items):
+        entry.returns = [item.slot for item in code.items]
     entry.only = code if plain and type(code) is Made and not code.outside else None
     entry.location = user_location()
     entry.node = Node(node.depth + 1)

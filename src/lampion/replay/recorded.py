@@ -40,8 +40,10 @@ def recorded(function: Callable, lifts: Sequence[int] = (), operands: Callable |
                     if entry.matches(args, run):
                         tensor = made.spare
                         if (tensor is None or getrefcount(tensor) != 3 or tensor.__dict__
-                                or tensor.__weakref__ is not None
-                                or not run.take_back(tensor, made)):
+                                or tensor.__weakref__ is not None or (
+                                    (made.is_rare or tensor._promise is None
+                                     or tensor._promise.run is None)
+                                    and not run.take_back(tensor, made))):
                             tensor = made.spare = run.new(made)
                         lifts = entry.lifts
                         run.log.append((entry, [*args], kwargs,

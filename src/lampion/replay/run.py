@@ -173,11 +173,25 @@ class Run:
             if entry.draws:
                 draws = [generator.take(blocks) for generator, blocks in entry.draws]
         self.log.append((entry, arguments, kwargs, numbers, draws))
+        slots = self.slots
         for made in entry.made:
-            self.hand_out(made)
+            tensor = made.spare  # an old one that nobody holds, or a new one
+            # Held by `spare`, by the variable here, and by the counting itself.
+            if (tensor is None or getrefcount(tensor) != 3 or tensor.__dict__
+                    or tensor.__weakref__ is not None or (
+                        (made.is_rare or tensor._promise is None or tensor._promise.run is None)
+                        and not self.take_back(tensor, made))):
+                tensor = made.spare = self.new(made)
+            slots.append(tensor)
+            self.made.append(tensor)
         self.node = entry.node
         code = entry.result  # read before a flush, which begins with slots of its own
-        result = self.slots[code.slot] if type(code) is Made else decode(code, self.slots)
+        if type(code) is Made:
+            result: Any = slots[code.slot]
+        elif entry.returns is not None:
+            result = tuple([slots[slot] for slot in entry.returns])
+        else:
+            result = decode(code, slots)
         if entry.is_special:
             self._after(entry, args, kwargs)
         return result
@@ -210,7 +224,8 @@ class Run:
         slots = self.slots
         for slot, tracked in entry.retracks:
             promise = slots[slot]._promise
-            promise.tracked, promise.made.retracked = tracked, True
+            promise.tracked = tracked
+            promise.made.retracked = promise.made.is_rare = True
         if entry.gradients:
             known = self.gradients
             for slot, gradient in entry.gradients:
@@ -233,19 +248,6 @@ class Run:
             self.gradients[id(tensor)] = (tensor, tensor._gradient)
         tensor._gradient = gradient
 
-    def hand_out(self, made: Made) -> None:
-        """Give the next slot a tensor without numbers: an old one that nobody holds, or new."""
-        tensor = made.spare
-        # Held by `spare`, by the variable here, and by the counting itself.
-        if (tensor is None or getrefcount(tensor) != 3 or tensor.__dict__
-                or tensor.__weakref__ is not None or not self.take_back(tensor, made)):
-            tensor = made.spare = self.new(made)
-        if made.outside:
-            owner = self.slots[made.cell]
-            tensor._offset, tensor._steps = owner._offset + made.offset, owner._steps + made.steps
-        self.slots.append(tensor)
-        self.made.append(tensor)
-
     def take_back(self, tensor: TensorBase, made: Made) -> bool:
         """Make a tensor that nobody holds into what it was when it was handed out.
 
@@ -261,7 +263,14 @@ class Run:
             promise.array = promise.fill = promise.cell = promise.peers = None
         elif made.retracked:
             promise.tracked = made.tracked
+        if made.outside:
+            self._place(tensor, made)
         return True
+
+    def _place(self, tensor: TensorBase, made: Made) -> None:
+        """Let a view of memory from outside begin where that begins."""
+        owner = self.slots[made.cell]
+        tensor._offset, tensor._steps = owner._offset + made.offset, owner._steps + made.steps
 
     def new(self, made: Made) -> TensorBase:
         tensor = object.__new__(base.TensorType)
@@ -270,6 +279,8 @@ class Run:
         tensor._offset, tensor._is_view = made.offset, made.is_view
         tensor._cached = tensor._gradient = tensor._retain = None
         tensor._one_of_many = made.one_of_many
+        if made.outside:
+            self._place(tensor, made)
         return tensor
 
     # --- tensors from outside ----------------------------------------------------------------

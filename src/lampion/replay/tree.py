@@ -48,11 +48,12 @@ class Made:
         cell: the slot whose memory it looks at (its own, unless it is a view).
         retracked: whether a later call of some record changes `tracked`.
         outside: that is memory from outside; offset and steps then add to the owner's.
+        is_rare: whether there is more to do than to hand out a tensor: one of both.
         spare: a tensor of an earlier replay, to be handed out again when nobody holds it.
     """
 
     __slots__ = ("slot", "cell", "outside", "shape", "strides", "offset", "steps", "is_view",
-                 "one_of_many", "dtype", "tracked", "retracked", "spare")
+                 "one_of_many", "dtype", "tracked", "retracked", "is_rare", "spare")
 
     def __init__(self, slot: int, cell: int, tensor: Any, owner: Any = None):
         self.slot, self.cell, self.outside = slot, cell, owner is not None
@@ -63,7 +64,7 @@ class Made:
             self.steps = self.steps[len(owner.steps):]
         self.one_of_many = tensor._one_of_many
         self.dtype, self.tracked = tensor._dtype, tensor._tracked
-        self.retracked = False
+        self.retracked, self.is_rare = False, self.outside
         self.spare: Any = None
 
 
@@ -106,6 +107,8 @@ class Entry:
         flushes: whether so much is pending after it that it is computed.
         has_more: whether it does anything but write.
         is_special: whether there is more to do than to hand out results.
+        returns: slots of the new tensors in the tuple that it returns; None where it returns
+            something else.
         only: the one tensor that it makes and returns, where that is all it does.
         location: the user's line that recorded it.
         node: where the record goes on.
@@ -113,7 +116,8 @@ class Entry:
 
     __slots__ = ("call", "key", "grad", "matches", "leaves", "result", "made", "writes",
                  "retracks", "draws", "checks", "gradients", "names", "lifts", "nested",
-                 "flushes", "has_more", "is_special", "only", "location", "node")
+                 "flushes", "has_more", "is_special", "returns", "only",
+                 "location", "node")
 
     call: Call
     key: tuple
@@ -133,6 +137,7 @@ class Entry:
     flushes: bool
     has_more: bool
     is_special: bool
+    returns: list[int] | None
     only: Made | None
     location: str | None
     node: Node
