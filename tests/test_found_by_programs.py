@@ -297,6 +297,23 @@ PROGRAMS = {
         x = torch.zeros(3, 2, dtype=torch.int64).t()
         y = torch.tensor(torch.nn.functional.one_hot(x, 3).stride())
     """,
+    "something that requires grad written into one of several views": """
+        x = torch.split(torch.ones(4, 2), 1)
+        x[0][:].add_(torch.tensor(-0.25, requires_grad=True))
+    """,
+    "one number written to itself under a new axis": """
+        x = torch.ones(1)
+        x[None, True] = x
+    """,
+    "the strides of images joined that go through the channels first": """
+        x = torch.ones(2, 4, 5, 3).permute(0, 3, 1, 2)
+        y = torch.tensor([torch.cat([x, x]).stride(), torch.cat([x, x.contiguous()]).stride()])
+    """,
+    "the strides of what is broadcast to axes of size 1": """
+        x = torch.ones(2, 1)
+        z = torch.hypot(torch.ones(1), x.T)
+        y = torch.tensor([*z.stride(), *(torch.ones(1) + x.T).stride()])
+    """,
     "an axis that is not there, and a source that overlaps": """
         x = torch.zeros(2, 2)
         x.scatter_add_(5, torch.zeros(2, 2, dtype=torch.int64), x)

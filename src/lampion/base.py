@@ -410,11 +410,7 @@ class TensorBase:
                 why="the gradient of a leaf is taken where it stands; its old value would be lost",
                 fix="with torch.no_grad(): ...   or   x = x.clone() first")
         if self._one_of_many and mode.grad and self._tracked:
-            raise InplaceError(
-                f"{what}: this view is the output of a function that returns multiple views "
-                "(unbind, split, chunk, or iteration). Such functions do not allow the output "
-                "views to be modified inplace.", why="its sisters' gradients would become stale",
-                fix="x[k] or x.narrow(...) for the one view, or an operation that is not in place")
+            _refuse_one_of_many(what)
 
     def _check_apart(self, operands, what: str, whole: bool = False) -> None:
         """Raise where a write meets elements that the operation reads, as PyTorch does.
@@ -451,6 +447,8 @@ class TensorBase:
 
     def _write(self, value: Value) -> None:
         """Replace this tensor's elements (checks are the caller's)."""
+        if self._one_of_many and mode.grad and value.tracked:
+            _refuse_one_of_many(value.label or "write")
         if any(_repeats(step) for step in self._steps):
             self._storage.write(self._write_repeated(value))
             return
@@ -502,6 +500,14 @@ def _refuse_to_leak(unknown: Unknown) -> NoReturn:
         "function would get an element of its argument",
         why="the function is run once for all elements: there is no one number to write",
         fix="x + y in place of x.add_(y), or the tensor as another argument with an in_dim")
+
+
+def _refuse_one_of_many(what: str) -> NoReturn:
+    raise InplaceError(
+        f"{what}: this view is the output of a function that returns multiple views "
+        "(unbind, split, chunk, or iteration). Such functions do not allow the output "
+        "views to be modified inplace.", why="its sisters' gradients would become stale",
+        fix="x[k] or x.narrow(...) for the one view, or an operation that is not in place")
 
 
 def unrecorded() -> None:

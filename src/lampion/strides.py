@@ -51,6 +51,34 @@ def is_dense(shape: Shape, strides: Shape) -> bool:
     return True
 
 
+def is_channels_last(shape: Shape, strides: Shape) -> bool:
+    """Whether strides of images (N, C, H, W) or volumes go through the channels first.
+
+    Example:
+        >>> is_channels_last((2, 3, 4, 5), (60, 1, 15, 3))
+        True
+    """
+    if len(shape) not in (4, 5) or strides[1] == 0:
+        return False
+    least = 0
+    for axis in (1, *range(len(shape) - 1, 1, -1), 0):
+        if shape[axis] == 0 or strides[axis] < least or (axis == 0 and least == strides[1]):
+            return False
+        least = strides[axis] * max(shape[axis], 1)
+    return True
+
+
+def channels_last(shape: Shape) -> Shape:
+    """Return the strides of memory without gaps that goes through the channels first.
+
+    Example:
+        >>> channels_last((2, 3, 4, 5))
+        (60, 1, 15, 3)
+    """
+    order = (1, *range(len(shape) - 1, 1, -1), 0)
+    return _steps(shape, order)
+
+
 def overlaps(shape: Shape, strides: Shape) -> bool:
     """Whether some axis repeats one element (an expanded tensor)."""
     return any(s == 0 and n > 1 for n, s in zip(shape, strides, strict=True)) and 0 not in shape

@@ -93,7 +93,7 @@ def _late_view(d: Difference) -> bool:
     if isinstance(one, Facts) and isinstance(two, Facts):
         return one.is_view and two.is_view and one.has_grad_fn and not two.has_grad_fn
     written = re.match(r"(?:\w+ = )?(\w+)", d.line)
-    if not d.message.startswith("a leaf Variable") or d.what != "only torch raises RuntimeError":
+    if not d.message.startswith(("a leaf Variable", "a view of a leaf Variable")) or d.what != "only torch raises RuntimeError":
         return False
     made = re.findall(rf"\b{written[1]} = (.*)", d.source) if written else []
     return bool(made) and not any("requires_grad" in line for line in made) and (
@@ -276,6 +276,12 @@ ACCEPTED: tuple[Accepted, ...] = (
         "detach of an inference tensor",
         "PyTorch lets it be written although it is an inference tensor; lampion does not.",
         lambda d: d.what.startswith("only here raises") and "inference tensor" in d.message),
+    Accepted(
+        "data of inference tensors",
+        "In PyTorch a tensor whose .data comes from inference mode is partly an inference tensor: "
+        "it counts no writes, and requires grad; in lampion the new memory says what it is.",
+        lambda d: d.what in ("version", "requires_grad") and ".data = " in d.line
+        and "inference_mode" in d.source),
     Accepted(
         "gradients of leaves that nobody holds",
         "PyTorch's graph keeps them alive: their gradient, which somebody may hold, grows, and one "

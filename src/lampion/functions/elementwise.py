@@ -22,6 +22,7 @@ from .operands import (
     broadcast_shape,
     check_fits,
     convert,
+    laid_out,
     number_value,
     result_strides,
     result_type,
@@ -581,7 +582,7 @@ def hypot(input: Any, other: Any) -> Any:
     scale = where(logical_or(eq(size, 0), infinite), 1, size)
     a, b = div(input, scale), div(other, scale)
     root = mul(scale, sqrt(add(mul(a, a), mul(b, b))))
-    return where(infinite, math.inf, root)
+    return laid_out(where(infinite, math.inf, root), input, other)
 
 
 def logaddexp(input: Any, other: Any) -> Any:
@@ -671,7 +672,7 @@ def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8,
         allowed = add(mul(abs(y), rtol), atol)
         near = le(abs(sub(x, y)), allowed)
         close = bitwise_or(close, bitwise_and(near, isfinite(y)))
-    return close
+    return laid_out(close, input, other)
 
 
 def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8,

@@ -348,9 +348,11 @@ def setitem(x: TensorBase, index: Any, update: Any) -> None:
     masks = [p for _, p in places]
     if len(masks) == 1 and masks[0]._dtype is dtypes.bool_ and (
             is_number(update) or math.prod(update._shape) == 1) and len(masks[0]._shape):
-        update = update if is_number(update) else s.reshape(update, ())
+        given, update = update, update if is_number(update) else s.reshape(update, ())
         axis = places[0][0]
         view._check_writable("index_put_", same_everywhere=True)
+        if x._shape and any(i is True or i is False for i in items):
+            view._check_apart([given], "index_put_", whole=True)
         _check_mask(view, masks[0], axis)
         after = len(view._shape) - axis - len(masks[0]._shape)
         wide = s.reshape(masks[0], masks[0]._shape + (1,) * after) if after else masks[0]

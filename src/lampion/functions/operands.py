@@ -118,7 +118,8 @@ def number_value(number: bool | int | float | complex, dtype: dtypes.dtype) -> V
 def result_strides(shape: tuple[int, ...], operands: Sequence[Operand]) -> tuple[int, ...] | None:
     """Return PyTorch's strides for an elementwise result; None for row-major."""
     tensors = [t for t in operands if isinstance(t, TensorBase)]
-    if all(t._contiguous() for t in tensors) and any(t._shape == shape for t in tensors):
+    if all(t._contiguous() for t in tensors) and any(t._shape == shape for t in tensors) and (
+            1 not in shape or all(t._shape == shape for t in tensors)):
         return None
     if not tensors:
         return None

@@ -211,7 +211,7 @@ def squeeze(input: TensorBase, dim: Any = None) -> Any:
         >>> torch.squeeze(torch.ones(1, 3, 1)).shape
         torch.Size([3])
     """
-    return make_view(input, *_squeeze_plan(input, dim), "squeeze")
+    return make_view(input, *_squeeze_plan(input, dim), label="squeeze")
 
 
 def _unsqueeze_plan(input: TensorBase, dim: int):
@@ -231,7 +231,7 @@ def unsqueeze(input: TensorBase, dim: int) -> Any:
         >>> torch.unsqueeze(torch.ones(3), 0).shape
         torch.Size([1, 3])
     """
-    return make_view(input, *_unsqueeze_plan(input, dim), "unsqueeze")
+    return make_view(input, *_unsqueeze_plan(input, dim), label="unsqueeze")
 
 
 # --- reordering axes ---------------------------------------------------------------------------
@@ -285,7 +285,7 @@ def transpose(input: TensorBase, dim0: int, dim1: int) -> Any:
         >>> torch.transpose(torch.ones(2, 3), 0, 1).shape
         torch.Size([3, 2])
     """
-    return make_view(input, *_transpose_plan(input, dim0, dim1), "transpose")
+    return make_view(input, *_transpose_plan(input, dim0, dim1), label="transpose")
 
 
 swapaxes = swapdims = transpose
@@ -300,7 +300,7 @@ def _t_plan(input: TensorBase):
 
 def t(input: TensorBase) -> Any:
     """A matrix with rows and columns exchanged."""
-    return make_view(input, *_t_plan(input), "t")
+    return make_view(input, *_t_plan(input), label="t")
 
 
 def numpy_t(input: TensorBase) -> Any:
@@ -781,6 +781,9 @@ def cat(tensors: Sequence[TensorBase], dim: int = 0, *, axis: int | None = None,
     values = tuple(x._value if x._dtype is dtype else registry["cast"](x._value, dtype=dtype)
                    for x in kept)
     result = call(m.concat, tuple(kept), {"axis": place}, values=values, label="cat")
+    if len(first._shape) in (4, 5) and all(
+            strides.is_channels_last(x._shape, x._strides) for x in kept):
+        result._strides = strides.channels_last(result._shape)
     if out is None:
         return result
     out._check_apart(tensors, "cat", whole=True)
