@@ -359,13 +359,9 @@ def test_torchvision_means_lampions_vision(run):
         prepare = transforms.Compose([transforms.CenterCrop(32), transforms.Normalize(0, 1)])
         net = torchvision.models.resnet18(weights=None, num_classes=3)
         print(tuple(net(prepare(torch.zeros(2, 3, 40, 40))).shape))
-        try:
-            models.resnet18(pretrained=True)
-        except NotImplementedError as error:
-            print("fetches nothing" in str(error))
     """)
     assert result.returncode == 0, result.stderr
-    assert result.stdout == "(2, 3)\nTrue\n"
+    assert result.stdout == "(2, 3)\n"
 
 
 def test_missing_names_of_torchvision_are_listed(run):
@@ -381,20 +377,6 @@ def test_missing_names_of_torchvision_are_listed(run):
                           ("models.swin_t", ""), ("datasets.Kinetics", "")):
         line = next(line for line in result.stderr.splitlines() if f"torchvision.{name}" in line)
         assert nearest in line
-
-
-def test_models_have_torchvisions_layers():
-    torch = pytest.importorskip("torch")
-    reference = pytest.importorskip("torchvision.models")
-    from lampion.models import as_torchvision
-
-    assert not [name for name in as_torchvision.__all__ if not hasattr(reference, name)]
-    for name in ("resnet18", "resnet50", "mobilenet_v2"):
-        with torch.device("meta"):
-            theirs = getattr(reference, name)().state_dict()
-        ours = getattr(as_torchvision, name)().state_dict()
-        assert {key: tuple(value.shape) for key, value in ours.items()} == {
-            key: tuple(value.shape) for key, value in theirs.items()}, name
 
 
 def test_torchtext_means_lampions_text(run):
