@@ -102,7 +102,7 @@ def main():
     options = parser.parse_args()
     if options.quick:
         options.epochs, options.hidden, options.batch_size = 2, 96, 16
-        options.limit = options.limit or 150_000
+        options.limit = options.limit or 120_000
     options.out.mkdir(parents=True, exist_ok=True)
 
     torch.manual_seed(options.seed)
@@ -115,9 +115,9 @@ def main():
     started = time.perf_counter()
     losses = train(model, strands(train_text, options.batch_size), 64, options.epochs)
     seconds = time.perf_counter() - started
-    loss = mean_loss(model, strands(test_text[: 30_000 if options.quick else None], 20), 64)
+    loss = mean_loss(model, strands(test_text[: 20_000 if options.quick else None], 20), 64)
 
-    print(f"\n{write(model, characters, 'ROMEO:', 100 if options.quick else 400)}\n")
+    print(f"\n{write(model, characters, 'ROMEO:', 50 if options.quick else 400)}\n")
     torch.save(model.state_dict(), options.out / "char_lstm.pt")
     charts.lines(
         options.out / "loss.png", {"training": losses}, "Learning to write like Shakespeare",

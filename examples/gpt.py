@@ -92,7 +92,7 @@ def main():
     options = parser.parse_args()
     layers, width = (2, 64) if options.quick else (4, 128)
     if options.quick:
-        options.steps = min(options.steps, 250)
+        options.steps = min(options.steps, 200)
     options.out.mkdir(parents=True, exist_ok=True)
 
     torch.manual_seed(options.seed)
@@ -107,10 +107,10 @@ def main():
     learning_rate = 3e-3 if options.quick else 1e-3
     losses = train(model, train_text, options.steps, options.batch_size, learning_rate)
     seconds = time.perf_counter() - started
-    loss = mean_loss(model, test_text[: 30_000 if options.quick else None])
+    loss = mean_loss(model, test_text[: 15_000 if options.quick else None])
 
     beginning = torch.tensor([characters.encode("ROMEO:")])
-    written = model.generate(beginning, 20 if options.quick else 400, temperature=0.8, top_k=200)
+    written = model.generate(beginning, 5 if options.quick else 400, temperature=0.8, top_k=200)
     print(f"\n{characters.decode(written[0].tolist())}\n")
     torch.save(model.state_dict(), options.out / "gpt.pt")
     charts.lines(
