@@ -40,7 +40,10 @@ class Aligned:
             place = self.spans[start][0] if start < len(self.spans) else (
                 self.spans[-1][1] if self.spans else 0)
             return place, place
-        return self.spans[start][0], max(span[1] for span in self.spans[start:end])
+        last = self.spans[start][1]
+        if end - start > 1:  # Unicode's order of marks can differ from the original's
+            last = max([span[1] for span in self.spans[start:end]])
+        return self.spans[start][0], last
 
     def each(self, change: Callable[[str], str]) -> Aligned:
         """Return the text with every character replaced by none, one or several."""

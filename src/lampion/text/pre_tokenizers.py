@@ -119,7 +119,7 @@ class ByteLevel:
 def _as_bytes(part: Aligned) -> Aligned:
     table = byte_characters()
     if part.text.isascii():
-        return Aligned("".join([table[ord(c)] for c in part.text]), part.spans)
+        return Aligned(part.text.translate(table), part.spans)
     # A lone half of a surrogate pair has no bytes in UTF-8; it becomes a question mark.
     return part.each(lambda c: "".join(table[byte] for byte in c.encode("utf-8", "replace")))
 

@@ -216,7 +216,7 @@ class Tokenizer:
         return text
 
     def _tokens(self, text: str, found: Encoding) -> None:
-        words = 0
+        words, names = 0, self._names()
         for part, token in self._at_added(Aligned.of(text), False):
             if token is not None:
                 self._add_found(found, part, token, words)
@@ -232,7 +232,8 @@ class Tokenizer:
                     if not word.text:
                         continue
                     for number, start, end in self.model.pieces(word.text):
-                        found.add(number, self._name(number), word.span(start, end), word=words)
+                        name = names.get(number) or self._name(number)
+                        found.add(number, name, word.span(start, end), word=words)
                     words += 1
 
     def _name(self, number: int) -> str:

@@ -95,14 +95,20 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     if scores.shape != boxes.shape[:1]:
         raise ShapeError(f"nms: boxes are {shape_text(boxes.shape)}, scores "
                          f"{shape_text(scores.shape)}", why="every box has one score")
-    order = numpy.argsort(-scores.detach().numpy(), kind="stable")
-    overlap = box_iou(boxes, boxes).detach().numpy() > iou_threshold
-    dropped = numpy.zeros(len(order), dtype=bool)
+    corners, best = boxes.detach()._read(), scores.detach()._read()
+    waiting = numpy.argsort(-best, kind="stable")
+    area = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
     kept = []
-    for box in order.tolist():
-        if not dropped[box]:
-            kept.append(box)
-            dropped |= overlap[box]
+    while len(waiting):
+        first, waiting = waiting[0], waiting[1:]
+        kept.append(first)
+        # Only one row of the table of overlaps at a time: it is large where boxes are many.
+        sides = (numpy.minimum(corners[first, 2:], corners[waiting, 2:])
+                 - numpy.maximum(corners[first, :2], corners[waiting, :2])).clip(min=0)
+        common = sides[:, 0] * sides[:, 1]
+        with numpy.errstate(divide="ignore", invalid="ignore"):  # boxes without area stay
+            overlap = common / (area[first] + area[waiting] - common)
+        waiting = waiting[~(overlap > iou_threshold)]
     return as_tensor(numpy.array(kept, dtype=numpy.int64))
 
 
