@@ -13,8 +13,7 @@ input in the narrow type, and carry their state through time in float32.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from types import FunctionType
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import dtypes
@@ -94,15 +93,15 @@ def casting(function: Callable) -> Callable:
     return function
 
 
-def cast_module(names: dict[str, Any]) -> None:
-    """Let the listed functions of a module cast, where they are not recorded for replay.
+def cast_module(names: dict[str, Any], functions: Iterable[str]) -> None:
+    """Let functions of a module cast that are not recorded for replay.
 
     Args:
         names: the module's `globals()`.
+        functions: their names.
     """
-    for name, function in list(names.items()):
-        if isinstance(function, FunctionType) and function.__module__ == names["__name__"]:
-            names[name] = casting(function)
+    for name in functions:
+        names[name] = casting(names[name])
 
 
 def _wrapped(function: Callable, how: Callable) -> Callable:

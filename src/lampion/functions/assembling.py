@@ -10,6 +10,7 @@ import numpy as np
 from .. import base, dtypes, ir
 from ..base import TensorBase
 from ..errors import ArgumentError, ArgumentTypeError, ShapeError, StateError, shape_text
+from ..replay.recorded import record_module
 from . import elementwise as e
 from . import indexing, reduction
 from . import shape as s
@@ -253,3 +254,6 @@ def constant_pad_nd(input: TensorBase, pad: Any, value: Any = 0) -> Any:
                 extra = base.wrap(ir.full(tuple(shape), value, input._dtype))
                 result = s.cat([extra, result] if front else [result, extra], axis)
     return e.clone(result) if result is input else base.own(result)
+
+
+record_module(globals(), but=("nonzero_static", "combinations"))

@@ -12,6 +12,7 @@ from typing import Any
 from .. import base, dtypes, ir, ops
 from ..base import TensorBase, call
 from ..errors import DTypeError, DTypeOperationError, ShapeError, StateError
+from ..replay.recorded import record_module
 from . import elementwise as e
 from .operands import broadcast_shape, laid_out
 from .shape import select, stack
@@ -208,3 +209,6 @@ def view_as_complex(input: TensorBase) -> Any:
         raise ShapeError("view_as_complex: Tensor must have a last dimension of size 2, not shape "
                          f"{list(input._shape)}", fix="torch.stack((real, imag), -1)")
     return complex(select(input, -1, 0), select(input, -1, 1))
+
+
+record_module(globals(), but=("is_conj",))

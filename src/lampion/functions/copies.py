@@ -13,6 +13,7 @@ from .. import base
 from ..base import TensorBase
 from ..errors import PositionRangeError, ShapeError, shape_text
 from ..ir import registry
+from ..replay.recorded import record_module
 from . import elementwise as e
 from . import shape as s
 
@@ -113,3 +114,6 @@ def as_strided_scatter(input: TensorBase, src: TensorBase, size: Any, stride: An
     """A copy of input with src where `as_strided` looks."""
     return _written("as_strided_scatter", input, src,
                     lambda x: s.as_strided(x, size, stride, storage_offset))
+
+
+record_module(globals())

@@ -23,8 +23,8 @@ import numpy as np
 
 from .. import base, dtypes, ir, ops
 from ..base import TensorBase, call
-from ..casting import cast_module
 from ..errors import DTypeError, IndexRangeError, StateError
+from ..replay.recorded import record_module
 from . import elementwise as e
 from . import shape as s
 from .complex_numbers import conj, real
@@ -392,4 +392,4 @@ def rfftfreq(n: int, d: float = 1.0, *, dtype: Any = None, device: Any = None, l
                                 requires_grad), out)
 
 
-cast_module(globals())
+record_module(globals(), but=("fftfreq", "rfftfreq"))

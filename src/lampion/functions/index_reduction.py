@@ -9,6 +9,7 @@ from .. import base, dtypes, ops
 from ..base import TensorBase
 from ..errors import DTypeError, ShapeError, StateError, shape_text, user_location
 from ..ir import registry
+from ..replay.recorded import record_module
 from . import elementwise as e
 from . import indexing
 from . import shape as s
@@ -171,3 +172,6 @@ def put_(input: TensorBase, index: TensorBase, source: TensorBase, accumulate: b
     input._check_writable("put_")
     before = base.wrap(registry["copy"](input._value))
     return e.copy_(input, put(before, index, source, accumulate))
+
+
+record_module(globals())

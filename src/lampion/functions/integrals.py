@@ -7,6 +7,7 @@ from typing import Any
 from .. import base
 from ..base import TensorBase
 from ..errors import ShapeError, StateError, shape_text
+from ..replay.recorded import record_module
 from . import elementwise as e
 from . import reduction
 from . import shape as s
@@ -153,3 +154,6 @@ def gradient(input: TensorBase, *, spacing: Any = 1, dim: Any = None, edge_order
     found = [_slope(x, given, axis, edge_order)
              for axis, given in zip(dims, spacings, strict=True)]
     return found
+
+
+record_module(globals())

@@ -10,8 +10,8 @@ from typing import Any
 
 from .. import base, dtypes, ir, ops
 from ..base import TensorBase
-from ..casting import cast_module
 from ..errors import DTypeError, ShapeError, StateError, shape_text
+from ..replay.recorded import record_module
 from . import elementwise as e
 from . import linalg, reduction
 from . import shape as s
@@ -239,4 +239,4 @@ def lu_solve_old(b: TensorBase, LU_data: TensorBase, LU_pivots: TensorBase) -> A
     return lu_solve(LU_data, LU_pivots, b)
 
 
-cast_module(globals())
+record_module(globals())

@@ -12,6 +12,7 @@ from .. import base, dtypes, ir, ops
 from ..base import TensorBase
 from ..casting import cast_module
 from ..errors import IndexRangeError, ShapeError, StateError
+from ..replay.recorded import record_module
 from . import elementwise as e
 from . import linalg, reduction
 from . import shape as s
@@ -273,4 +274,7 @@ def norm_old(input: TensorBase, p: Any = "fro", dim: Any = None, keepdim: bool =
     return found if out is None else out.copy_(found)
 
 
-cast_module(globals())
+# They read numbers: only what they call is recorded.
+READING = ("pinv", "pinverse", "matrix_rank", "cond", "lstsq")
+cast_module(globals(), READING)
+record_module(globals(), but=("linalg_tensor", *READING))

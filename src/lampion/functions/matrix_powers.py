@@ -10,8 +10,8 @@ from typing import Any
 
 from .. import base, dtypes, ir, ops
 from ..base import TensorBase
-from ..casting import cast_module
 from ..errors import DTypeError, ShapeError, StateError, shape_text
+from ..replay.recorded import record_module
 from . import elementwise as e
 from . import linalg, reduction
 from . import shape as s
@@ -209,4 +209,4 @@ def householder_product(A: TensorBase, tau: TensorBase) -> Any:
     return base.own(result)
 
 
-cast_module(globals())
+record_module(globals())

@@ -9,6 +9,7 @@ from typing import Any
 from .. import base, dtypes, ir, ops
 from ..base import TensorBase
 from ..errors import ArgumentTypeError, DTypeError, DTypeOperationError, StateError
+from ..replay.recorded import record_module
 from . import elementwise as e
 from .operands import apply, as_operand, laid_out, result_type, write_out
 
@@ -167,3 +168,6 @@ def fill(input: TensorBase, value: Any) -> Any:
         value, input._dtype)
     wide = ir.expand(made, tuple(input._shape))
     return base.call(ops.elementwise.overwrite, (input, wide), {}, label="fill")
+
+
+record_module(globals())

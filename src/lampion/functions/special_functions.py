@@ -13,6 +13,7 @@ from .. import base, dtypes, ops
 from ..base import TensorBase
 from ..errors import ArgumentTypeError, DTypeError, DTypeOperationError, StateError
 from ..ir import Op
+from ..replay.recorded import record_module
 from . import elementwise as e
 from .operands import apply, normalize_dim, write_out
 
@@ -285,3 +286,6 @@ def logcumsumexp(input: TensorBase, dim: int) -> Any:
         return e.clone(input)
     return base.call(f.log_cumulative, (input,), {"axis": axis, "reverse": False},
                      label="logcumsumexp")
+
+
+record_module(globals())
