@@ -314,6 +314,12 @@ PROGRAMS = {
         z = torch.hypot(torch.ones(1), x.T)
         y = torch.tensor([*z.stride(), *(torch.ones(1) + x.T).stride()])
     """,
+    "the slope of elu at NaN": """
+        x = torch.tensor([nan, 1.0, -1.0, inf, -inf], requires_grad=True)
+        f = torch.nn.functional
+        (f.elu(x) + f.selu(x) + f.celu(x)).backward(torch.ones(5))
+        y = x.grad
+    """,
     "an axis that is not there, and a source that overlaps": """
         x = torch.zeros(2, 2)
         x.scatter_add_(5, torch.zeros(2, 2, dtype=torch.int64), x)

@@ -171,7 +171,8 @@ def rrelu(
 
 def _exponential_unit(input: Tensor, alpha: float, scale: float, rate: float) -> Tensor:
     # exp of the positive side may overflow, and inf * 0 would spoil its gradient: blank it.
-    positive = input > 0
+    # NaN is on the positive side, where its gradient is one.
+    positive = ~(input <= 0)
     blank = input.masked_fill(positive, 0)
     if rate != 1:
         blank = blank * rate

@@ -45,6 +45,11 @@ def _same(x: TensorBase) -> Any:
     return make_view(x, (), x._shape, x._strides, x._offset)
 
 
+def _planned(x: TensorBase, plan: tuple, label: str) -> Any:
+    steps, shape, stride, offset = plan
+    return make_view(x, steps, shape, stride, offset, label)
+
+
 # --- reshaping -------------------------------------------------------------------------------
 
 
@@ -211,7 +216,7 @@ def squeeze(input: TensorBase, dim: Any = None) -> Any:
         >>> torch.squeeze(torch.ones(1, 3, 1)).shape
         torch.Size([3])
     """
-    return make_view(input, *_squeeze_plan(input, dim), label="squeeze")
+    return _planned(input, _squeeze_plan(input, dim), "squeeze")
 
 
 def _unsqueeze_plan(input: TensorBase, dim: int):
@@ -231,7 +236,7 @@ def unsqueeze(input: TensorBase, dim: int) -> Any:
         >>> torch.unsqueeze(torch.ones(3), 0).shape
         torch.Size([1, 3])
     """
-    return make_view(input, *_unsqueeze_plan(input, dim), label="unsqueeze")
+    return _planned(input, _unsqueeze_plan(input, dim), "unsqueeze")
 
 
 # --- reordering axes ---------------------------------------------------------------------------
@@ -285,7 +290,7 @@ def transpose(input: TensorBase, dim0: int, dim1: int) -> Any:
         >>> torch.transpose(torch.ones(2, 3), 0, 1).shape
         torch.Size([3, 2])
     """
-    return make_view(input, *_transpose_plan(input, dim0, dim1), label="transpose")
+    return _planned(input, _transpose_plan(input, dim0, dim1), "transpose")
 
 
 swapaxes = swapdims = transpose
@@ -300,7 +305,7 @@ def _t_plan(input: TensorBase):
 
 def t(input: TensorBase) -> Any:
     """A matrix with rows and columns exchanged."""
-    return make_view(input, *_t_plan(input), label="t")
+    return _planned(input, _t_plan(input), "t")
 
 
 def numpy_t(input: TensorBase) -> Any:
