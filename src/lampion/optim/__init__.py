@@ -11,6 +11,7 @@ from lampion.optim.adamax import Adamax
 from lampion.optim.adamw import AdamW
 from lampion.optim.asgd import ASGD
 from lampion.optim.lbfgs import LBFGS
+from lampion.optim.muon import Muon
 from lampion.optim.nadam import NAdam
 from lampion.optim.optimizer import Optimizer
 from lampion.optim.radam import RAdam
@@ -20,5 +21,5 @@ from lampion.optim.sgd import SGD
 
 __all__ = [
     "ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax",
-    "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "lr_scheduler", "swa_utils",
+    "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "lr_scheduler", "swa_utils",
 ]
