@@ -53,6 +53,15 @@ from .functions.reduction import (
     cumprod, cumsum, dist, kthvalue, logsumexp, max, mean, median, min, nansum, prod,
     sort, std, std_mean, sum, topk, var, var_mean,
 )
+from .functions.elementwise import (
+    acos_, acosh_, asin_, asinh_, atan_, atanh_, ceil_, clamp_max_, clamp_min_, clip_, cos_,
+    cosh_, erf_, exp2_, expm1_, fill_, floor_, log10_, log1p_, log2_, log_, neg_, reciprocal_,
+    round_, rsqrt_, sin_, sinh_, square_, tan_, trunc_, zero_,
+)
+from .functions.inplace import (
+    addmv_, deg2rad_, erfc_, frac_, gcd_, i0_, lcm_, ldexp_, logit_, nan_to_num_, rad2deg_,
+    sinc_, xlogy_,
+)
 from .functions.quantiles import nanquantile, quantile
 from .functions.shape import (
     as_strided, atleast_1d, atleast_2d, broadcast_shapes, broadcast_tensors, broadcast_to, cat,
@@ -174,6 +183,13 @@ from .variable import Variable as _Variable
 from .version import __version__
 
 newaxis = None
+arccos_, arcsin_, arctan_ = acos_, asin_, atan_
+arccosh_, arcsinh_, arctanh_ = acosh_, asinh_, atanh_
+fix_, negative_ = trunc_, neg_
+detach_, resize_as_ = Tensor.detach_, Tensor.resize_as_
+adjoint, split_with_sizes = Tensor.adjoint, Tensor.split_with_sizes
+get_device, is_inference, is_signed = Tensor.get_device, Tensor.is_inference, Tensor.is_signed
+orgqr = linalg.householder_product
 pi, inf, nan, e = 3.141592653589793, _math.inf, _math.nan, 2.718281828459045
 strided, channels_last = "torch.strided", "torch.channels_last"
 channels_last_3d = "channels_last_3d"

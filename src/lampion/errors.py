@@ -8,6 +8,7 @@
     │   ├── InplaceError                              a value needed later was overwritten
     │   └── GradcheckError                            a gradient differs from finite differences
     ├── StateError            (RuntimeError)          an object used in the wrong state or order
+    │   └── LinAlgError                               a matrix that has no such decomposition
     ├── ArgumentError         (ValueError)            an argument's value is outside its range
     │   ├── ArgumentRangeError (also RuntimeError)    the same, where PyTorch says RuntimeError
     │   ├── HeadsError         (also AssertionError)  features that attention heads cannot share
@@ -136,6 +137,10 @@ class GradcheckError(GradientError):
 
 class StateError(LampionError, RuntimeError):
     """An object used in the wrong state or order."""
+
+
+class LinAlgError(StateError):
+    """A matrix without the inverse, solution or decomposition asked for (`linalg.LinAlgError`)."""
 
 
 class ArgumentError(LampionError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .errors import LinAlgError
 from .functions.decomposition import (
     cholesky,
     cholesky_ex,
@@ -48,7 +49,7 @@ def diagonal(A, *, offset: int = 0, dim1: int = -2, dim2: int = -1):
 
 
 __all__ = [
-    "eig", "eigvals",
+    "LinAlgError", "eig", "eigvals",
     "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh",
     "householder_product", "inv", "inv_ex", "lstsq", "lu", "lu_factor", "lu_factor_ex",
     "lu_solve", "matmul", "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot",

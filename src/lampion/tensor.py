@@ -48,8 +48,10 @@ from .functions import (
     matrix_powers,
     number_parts,
     quantiles,
+    queries,
     random,
     reduction,
+    reflections,
     sample_statistics,
     special_functions,
     spectrogram,
@@ -1153,6 +1155,25 @@ class Tensor(TensorBase):
     baddbmm_ = inplace.baddbmm_
     addmv_ = inplace.addmv_
     addr_ = inplace.addr_
+    copysign_ = inplace.copysign_
+    nextafter_ = inplace.nextafter_
+    deg2rad_ = inplace.deg2rad_
+    rad2deg_ = inplace.rad2deg_
+    gcd_ = inplace.gcd_
+    lcm_ = inplace.lcm_
+    heaviside_ = inplace.heaviside_
+    ldexp_ = inplace.ldexp_
+    float_power_ = inplace.float_power_
+    lgamma_ = inplace.lgamma_
+    digamma_ = inplace.digamma_
+    igamma_ = inplace.igamma_
+    igammac_ = inplace.igammac_
+    mvlgamma_ = inplace.mvlgamma_
+    polygamma_ = inplace.polygamma_
+    i0_ = inplace.i0_
+    sinc_ = inplace.sinc_
+    xlogy_ = inplace.xlogy_
+    renorm_ = inplace.renorm_
     fill_diagonal_ = inplace.fill_diagonal_
     # Second names.
     absolute_ = abs_
@@ -1199,6 +1220,13 @@ class Tensor(TensorBase):
     min = reduction.min
     norm = matrix_norms.norm_old
     prod = reduction.prod
+    geqrf = reflections.geqrf
+    ormqr = reflections.ormqr
+    orgqr = matrix_powers.householder_product
+    lu = decomposition.lu_old
+    narrow_copy = copies.narrow_copy
+    is_nonzero = queries.is_nonzero
+    is_same_size = queries.is_same_size
     quantile = quantiles.quantile
     nanquantile = quantiles.nanquantile
     sort = reduction.sort

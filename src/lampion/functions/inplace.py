@@ -14,7 +14,7 @@ from ..base import TensorBase
 from ..errors import ShapeError, shape_text
 from ..ir import registry
 from ..replay.recorded import record_module
-from . import creation, linalg, reduction, special_functions
+from . import creation, linalg, number_parts, reduction, sample_statistics, special_functions
 from . import elementwise as e
 from .operands import check_fits
 
@@ -57,6 +57,17 @@ erfc_ = _in_place(special_functions.erfc)
 hypot_, logit_ = _in_place(e.hypot), _in_place(e.logit)
 addbmm_, baddbmm_ = _in_place(linalg.addbmm), _in_place(linalg.baddbmm)
 addmv_, addr_ = _in_place(linalg.addmv), _in_place(linalg.addr)
+copysign_, nextafter_ = _in_place(number_parts.copysign), _in_place(number_parts.nextafter)
+deg2rad_, rad2deg_ = _in_place(number_parts.deg2rad), _in_place(number_parts.rad2deg)
+gcd_, lcm_ = _in_place(number_parts.gcd), _in_place(number_parts.lcm)
+heaviside_, ldexp_ = _in_place(number_parts.heaviside), _in_place(number_parts.ldexp)
+float_power_ = _in_place(number_parts.float_power)
+lgamma_, digamma_ = _in_place(special_functions.lgamma), _in_place(special_functions.digamma)
+igamma_, igammac_ = _in_place(special_functions.igamma), _in_place(special_functions.igammac)
+mvlgamma_, polygamma_ = (_in_place(special_functions.mvlgamma),
+                         _in_place(special_functions.polygamma))
+i0_, sinc_ = _in_place(special_functions.i0), _in_place(special_functions.sinc)
+xlogy_, renorm_ = _in_place(special_functions.xlogy), _in_place(sample_statistics.renorm)
 
 
 def fill_diagonal_(input: TensorBase, fill_value: Any, wrap: bool = False) -> Any:

@@ -377,7 +377,10 @@ def gaussian_nll_loss(
         ArgumentError: when a variance is negative, or `var` has none of the shapes above.
     """
     reduction = legacy_reduction(None, None, reduction)
-    _pair("gaussian_nll_loss", input, target)
+    require_tensor("gaussian_nll_loss", "input", input)
+    require_tensor("gaussian_nll_loss", "target", target)
+    input, target = _repeated(input, target)
+    require_same_shape("gaussian_nll_loss", input, target)
     if isinstance(var, (int, float)):
         variance = input.new_full((1,) * input.dim(), var)
         negative = var < 0
@@ -397,6 +400,19 @@ def gaussian_nll_loss(
     if full:
         loss = loss + 0.5 * math.log(2 * math.pi)
     return reduce_loss(loss, reduction)
+
+
+def _repeated(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Repeat axes of length 1, where one of two tensors of as many axes has the other's shape then.
+
+    A column against a row stays what it is, a mistake.
+    """
+    if input.dim() == target.dim():
+        for small, large in ((target, input), (input, target)):
+            if all(m in (1, n) for m, n in zip(small.shape, large.shape, strict=True)):
+                wide = small.expand(large.shape)
+                return (input, wide) if small is target else (wide, target)
+    return input, target
 
 
 def _variance_axes(input: Tensor, var: Tensor) -> Tensor:

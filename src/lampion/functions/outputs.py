@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from .. import dtypes
 from ..base import TensorBase, refuse_overlap
 from ..errors import DTypeError
 from .operands import write_out
@@ -51,5 +52,19 @@ def same_type(function: Callable) -> Callable:
                     f"{input._dtype.name} for input's dtype and {target._dtype.name} for out's "
                     "dtype.", fix="out=torch.empty(0, dtype=x.dtype)")
         return function(input, *args, out=out, **keywords)
+
+    return checked
+
+
+def long_out(function: Callable) -> Callable:
+    """Refuse an `out` that does not hold int64, for functions that give positions."""
+    name = function.__name__
+
+    @functools.wraps(function)
+    def checked(*args: Any, out: Any = None, **keywords: Any) -> Any:
+        if out is not None and out._dtype is not dtypes.int64:
+            raise DTypeError(f"{name} expects Long tensor out, got: {out._dtype.name}",
+                             fix="out=torch.empty(0, dtype=torch.int64)")
+        return function(*args, out=out, **keywords)
 
     return checked

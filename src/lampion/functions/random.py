@@ -23,7 +23,7 @@ from ..replay.recorded import record_module
 from . import elementwise as e
 from .creation import finish
 from .operands import broadcast_shape, check_sizes, laid_out, shape_argument, write
-from .outputs import takes_out
+from .outputs import long_out, takes_out
 
 MASK = (1 << 64) - 1
 
@@ -403,6 +403,8 @@ def bernoulli(input: TensorBase, p: float | None = None, *,
     return base.call(registry["overwrite"], (input, made), {}, label="bernoulli")
 
 
+@long_out
+@takes_out
 def multinomial(input: TensorBase, num_samples: int, replacement: bool = False, *,
                 generator: Generator | None = None) -> Any:
     """Positions drawn with probabilities proportional to each row (reads the rows).

@@ -7,7 +7,7 @@ together.
 
 from __future__ import annotations
 
-from ..errors import StateError
+from ..errors import LinAlgError
 from ..ir import Type, Value, expand, full
 from .contraction import matmul, transpose
 from .define import opaque
@@ -49,8 +49,8 @@ def packed(xp, *arrays):
         [array.reshape(lead + (_size(array.shape[len(lead):]),)) for array, lead in arrays], -1)
 
 
-def _refuse(what: str, why: str) -> StateError:
-    return StateError(what, why=why, fix="a + 1e-6 * torch.eye(n), for instance")
+def _refuse(what: str, why: str) -> LinAlgError:
+    return LinAlgError(what, why=why, fix="a + 1e-6 * torch.eye(n), for instance")
 
 
 # --- Cholesky ------------------------------------------------------------------------------------

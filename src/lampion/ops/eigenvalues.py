@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..dtypes import dtype as DType
-from ..errors import StateError
+from ..errors import LinAlgError
 from ..ir import Type, Value, full, registry
 from .complex_numbers import conj
 from .contraction import matmul, transpose
@@ -20,7 +20,7 @@ def _meaning(xp, x):
     try:
         values, vectors = xp.linalg.eig(x)
     except xp.linalg.LinAlgError:
-        raise StateError("linalg.eig: The algorithm failed to converge",
+        raise LinAlgError("linalg.eig: The algorithm failed to converge",
                          why="the matrix has infinite or NaN elements") from None
     return packed(xp, (values.astype(kind), lead), (vectors.astype(kind), lead))
 

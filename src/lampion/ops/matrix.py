@@ -6,7 +6,7 @@ The last two axes are a matrix, all others count matrices.
 from __future__ import annotations
 
 from ..dtypes import int32, int64
-from ..errors import StateError
+from ..errors import LinAlgError
 from ..ir import Type, Value, expand, full, zero
 from .contraction import matmul, transpose
 from .define import opaque
@@ -43,8 +43,8 @@ diagonal_matrix = opaque(
     samples=((((3,),), {}), (((2, 2),), {})))
 
 
-def _singular(name: str) -> StateError:
-    return StateError(
+def _singular(name: str) -> LinAlgError:
+    return LinAlgError(
         f"{name}: The solver failed because the input matrix is singular.",
         why="a matrix that maps some vector to zero has no inverse",
         fix="torch.linalg.pinv or torch.linalg.lstsq, which have a best answer")
