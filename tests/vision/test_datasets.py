@@ -16,7 +16,9 @@ import pytest
 import lampion
 from lampion.errors import FileFormatError
 from lampion.vision import datasets, transforms, write_png
-from lampion.vision.datasets import base, cifar
+from lampion.vision.datasets import cifar, utils
+from lampion.vision.datasets import vision as base
+from lampion.vision.pillow import has_pillow
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RANDOM = np.random.default_rng(0)
@@ -27,6 +29,9 @@ def without_pillow(monkeypatch):
     for name in [name for name in sys.modules if name.split(".")[0] == "PIL"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "PIL", None)
+    has_pillow.cache_clear()
+    yield
+    has_pillow.cache_clear()
 
 
 def idx(array):
@@ -330,3 +335,34 @@ def test_fake_data():
 def test_both_kinds_of_transforms_exclude_each_other(tmp_path):
     with pytest.raises(ValueError, match="Only transforms"):
         base.VisionDataset(tmp_path, transforms=lambda *pair: pair, transform=lambda x: x)
+
+
+def test_archives_and_checksums(tmp_path):
+    content = packed("folder", {"a.txt": b"text"})
+    (tmp_path / "a.tar.gz").write_bytes(content)
+    assert utils.check_integrity(tmp_path / "a.tar.gz", md5(content))
+    assert not utils.check_integrity(tmp_path / "a.tar.gz", md5(b"other"))
+    assert not utils.check_integrity(tmp_path / "none")
+    utils.download_and_extract_archive("https://example.org/a.tar.gz", tmp_path, tmp_path / "out",
+                                       md5=md5(content))
+    assert (tmp_path / "out" / "folder" / "a.txt").read_bytes() == b"text"
+    with pytest.raises(NotImplementedError, match="curl"):
+        utils.download_url("https://example.org/b.zip", tmp_path)
+    (tmp_path / "evil.tar.gz").write_bytes(packed("..", {"a.txt": b"text"}))
+    with pytest.raises(FileFormatError, match="outside"):
+        utils.extract_archive(tmp_path / "evil.tar.gz", tmp_path / "out")
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(b"plain"))
+    utils.extract_archive(tmp_path / "b.txt.gz", remove_finished=True)
+    assert (tmp_path / "b.txt").read_bytes() == b"plain" and not (tmp_path / "b.txt.gz").exists()
+
+
+def test_places_that_programs_import_from():
+    from lampion.vision.datasets.mnist import FashionMNIST
+    from lampion.vision.datasets.vision import VisionDataset
+    from lampion.vision.ops.misc import FrozenBatchNorm2d
+    from lampion.vision.transforms.autoaugment import AutoAugment
+    from lampion.vision.transforms.transforms import Compose, RandomCrop
+
+    assert issubclass(FashionMNIST, VisionDataset) and Compose is transforms.Compose
+    assert RandomCrop is transforms.RandomCrop and AutoAugment is transforms.AutoAugment
+    assert FrozenBatchNorm2d(3).weight.shape == (3,)

@@ -8,7 +8,7 @@ import pytest
 
 import lampion
 from lampion.errors import ArgumentError, ArgumentTypeError, UnsupportedError
-from lampion.vision.transforms import InterpolationMode, automatic
+from lampion.vision.transforms import InterpolationMode
 from lampion.vision.transforms import functional as F
 
 Image = pytest.importorskip("PIL.Image")
@@ -295,21 +295,21 @@ def test_erase():
 
 def test_operations_of_the_policies_are_torchvisions():
     torch, reference = torchvision()
-    from torchvision.transforms import autoaugment
+    from torchvision.transforms import autoaugment as published
 
     for name, strength in (("ShearX", 0.2), ("ShearY", -0.3), ("TranslateX", 4.0),
                            ("TranslateY", -3.0), ("Rotate", 15.0), ("Color", 0.5),
                            ("Posterize", 4.0), ("Solarize", 90.0), ("Identity", 0.0)):
         image = Image.fromarray(COLOUR)
-        theirs = autoaugment._apply_op(image, name, strength, reference.InterpolationMode.NEAREST,
+        theirs = published._apply_op(image, name, strength, reference.InterpolationMode.NEAREST,
                                        None)
-        ours = automatic.apply(image, name, strength, InterpolationMode.NEAREST, None)
+        ours = autoaugment.apply(image, name, strength, InterpolationMode.NEAREST, None)
         assert np.array_equal(np.asarray(ours), np.asarray(theirs)), name
-    for kind in autoaugment.AutoAugmentPolicy:
-        theirs = autoaugment.AutoAugment(kind).policies
-        assert automatic.policy(kind.value) == [list(pair) for pair in theirs]
-    space = autoaugment.RandAugment()._augmentation_space(31, (20, 30))
-    ours = automatic._strengths(31, 0.3, 150 / 331 * 30, 150 / 331 * 20, 30.0, 0.9, 4)
+    for kind in published.AutoAugmentPolicy:
+        theirs = published.AutoAugment(kind).policies
+        assert autoaugment.policy(kind.value) == [list(pair) for pair in theirs]
+    space = published.RandAugment()._augmentation_space(31, (20, 30))
+    ours = autoaugment._strengths(31, 0.3, 150 / 331 * 30, 150 / 331 * 20, 30.0, 0.9, 4)
     for name, levels in ours.items():
         if levels is not None:
             assert np.allclose(levels, space[name][0].tolist()), name

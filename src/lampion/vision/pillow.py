@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from types import ModuleType
 from typing import Any
@@ -34,6 +35,7 @@ def pillow(wanted_by: str) -> ModuleType:
     return PIL
 
 
+@functools.cache
 def has_pillow() -> bool:
     """Tell whether Pillow is installed."""
     try:

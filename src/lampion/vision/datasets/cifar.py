@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 import numpy
 
 from lampion.errors import FileFormatError
-from lampion.vision.datasets import base
-from lampion.vision.datasets.base import VisionDataset
+from lampion.vision.datasets import vision as base
+from lampion.vision.datasets.vision import VisionDataset
 
 PIXELS = 3 * 32 * 32
 # What the pickles of these archives are made of. Any other name in them is refused: unpickling

@@ -6,7 +6,7 @@ from typing import Any
 
 from lampion.errors import IndexRangeError
 from lampion.functions.random import Generator, randint, randn
-from lampion.vision.datasets.base import VisionDataset, picture_of
+from lampion.vision.datasets.vision import VisionDataset, picture_of
 
 
 class FakeData(VisionDataset):

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from lampion.errors import FileFormatError
-from lampion.vision.datasets import base
-from lampion.vision.datasets.base import VisionDataset
+from lampion.vision.datasets import vision as base
+from lampion.vision.datasets.vision import VisionDataset
 from lampion.vision.pictures import read_picture
 from lampion.vision.pillow import has_pillow, pillow
 

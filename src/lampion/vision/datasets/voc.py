@@ -1,20 +1,18 @@
-"""Pictures with boxes or masks in the layout of the PASCAL VOC challenge, and COCO's JSON.
+"""Pictures with boxes or masks in the layout of the PASCAL VOC challenge.
 
-Everingham et al.: The PASCAL visual object classes challenge, 2010. Lin et al.: Microsoft COCO,
-2014.
+Everingham et al.: The PASCAL visual object classes challenge, 2010.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 from xml.etree import ElementTree
 
 from lampion.errors import ArgumentError, FileFormatError
-from lampion.vision.datasets import base
-from lampion.vision.datasets.base import VisionDataset
+from lampion.vision.datasets import vision as base
 from lampion.vision.datasets.folder import default_loader
+from lampion.vision.datasets.vision import VisionDataset
 from lampion.vision.pillow import pillow
 
 # year -> (MD5 of the archive, its name)
@@ -145,43 +143,3 @@ class VOCSegmentation(_VOC):
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         mask = pillow("VOCSegmentation").Image.open(self.targets[index])
         return self.transformed(default_loader(self.images[index]), mask)
-
-
-class CocoDetection(VisionDataset):
-    """Pictures and COCO's annotations, as pairs (picture, list of dicts).
-
-    Args:
-        root: the folder with the pictures.
-        annFile: the JSON file with "images" and "annotations".
-        transform, target_transform: called with each picture, with each list; or
-        transforms: called with both, returns both.
-
-    Attributes:
-        ids: the numbers of the pictures, sorted.
-        categories: names of the classes by number.
-    """
-
-    def __init__(self, root: base.Root, annFile: str,  # noqa: N803 - torchvision's name
-                 transform: Any = None, target_transform: Any = None,
-                 transforms: Any = None) -> None:
-        super().__init__(root, transforms, transform, target_transform)
-        with open(annFile, encoding="utf-8") as stream:
-            try:
-                content = json.load(stream)
-                self._files = {image["id"]: image["file_name"] for image in content["images"]}
-                self._annotations: dict[Any, list[dict[str, Any]]] = {
-                    number: [] for number in self._files}
-                for annotation in content.get("annotations", []):
-                    self._annotations[annotation["image_id"]].append(annotation)
-            except (ValueError, KeyError, TypeError) as error:
-                raise FileFormatError(f"{annFile}: not COCO's JSON ({error!r})") from None
-        self.ids = sorted(self._files)
-        self.categories = {entry["id"]: entry["name"] for entry in content.get("categories", [])}
-
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
-        number = self.ids[index]
-        picture = default_loader(os.path.join(self.root, self._files[number]))
-        return self.transformed(picture, list(self._annotations[number]))
-
-    def __len__(self) -> int:
-        return len(self.ids)

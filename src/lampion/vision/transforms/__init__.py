@@ -5,7 +5,7 @@ draw their chance from lampion's generator: `manual_seed` makes them repeatable.
 """
 
 from lampion.vision.transforms import functional
-from lampion.vision.transforms.automatic import (
+from lampion.vision.transforms.autoaugment import (
     AutoAugment,
     AutoAugmentPolicy,
     RandAugment,

@@ -13,8 +13,8 @@ from lampion.errors import FileFormatError
 from lampion.functions.creation import from_numpy
 from lampion.tensor import Tensor
 from lampion.vision import mnist
-from lampion.vision.datasets import base
-from lampion.vision.datasets.base import VisionDataset
+from lampion.vision.datasets import vision as base
+from lampion.vision.datasets.vision import VisionDataset
 
 
 class MNIST(VisionDataset):
