@@ -93,7 +93,8 @@ def _late_view(d: Difference) -> bool:
     if isinstance(one, Facts) and isinstance(two, Facts):
         return one.is_view and two.is_view and one.has_grad_fn and not two.has_grad_fn
     written = re.match(r"(?:\w+ = )?(\w+)", d.line)
-    if not d.message.startswith(("a leaf Variable", "a view of a leaf Variable")) or d.what != "only torch raises RuntimeError":
+    if d.what != "only torch raises RuntimeError" or not d.message.startswith(
+            ("a leaf Variable", "a view of a leaf Variable")):
         return False
     made = re.findall(rf"\b{written[1]} = (.*)", d.source) if written else []
     return bool(made) and not any("requires_grad" in line for line in made) and (

@@ -222,7 +222,8 @@ class KLDivLoss(_Loss):
 
     Example:
         >>> import lampion as torch
-        >>> torch.nn.KLDivLoss(reduction="sum")(torch.tensor([0.5, 0.5]).log(), torch.tensor([0.5, 0.5]))
+        >>> half = torch.tensor([0.5, 0.5])
+        >>> torch.nn.KLDivLoss(reduction="sum")(half.log(), half)
         tensor(0.)
     """
 
