@@ -8,7 +8,7 @@ import pytest
 
 import lampion
 from lampion.errors import ArgumentError, ArgumentTypeError, UnsupportedError
-from lampion.vision.transforms import InterpolationMode
+from lampion.vision.transforms import InterpolationMode, autoaugment
 from lampion.vision.transforms import functional as F
 
 Image = pytest.importorskip("PIL.Image")
