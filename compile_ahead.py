@@ -62,6 +62,7 @@ def optimizers() -> None:
 def compiled(name: str, networks: Iterable[str]) -> dict[str, bytes]:
     """Return the entries of networks for an instruction set, by tag."""
     runtime._structures.clear()
+    lampion.set_replay(True)  # forgets the programs that were made for another instruction set
     driver.execute.cache_clear()
     with tempfile.TemporaryDirectory() as place, target.pretending(name):
         os.environ["LAMPION_CACHE"] = place
