@@ -47,6 +47,7 @@ RANDOM_ONES = {
     "RandomEqualize": lambda t: t.RandomEqualize(),
     "AutoAugment": lambda t: t.AutoAugment(t.AutoAugmentPolicy.CIFAR10),
     "RandAugment": lambda t: t.RandAugment(),
+    "AugMix": lambda t: t.AugMix(),
     "TrivialAugmentWide": lambda t: t.TrivialAugmentWide(),
     "RandomApply": lambda t: t.RandomApply([t.RandomInvert(1.0), t.RandomVerticalFlip(0.5)]),
     "RandomChoice": lambda t: t.RandomChoice([t.RandomInvert(1.0), t.Grayscale(3)], [0.3, 0.7]),
@@ -225,6 +226,15 @@ def test_cutmix():
     assert len(seen) > 5
 
 
+def test_augmix_is_a_mean_of_pictures():
+    lampion.manual_seed(0)
+    flat = lampion.full((2, 3, 12, 12), 80, dtype=lampion.uint8)
+    mixed = T.AugMix(all_ops=False, severity=1)(flat)
+    assert mixed.dtype == lampion.uint8 and mixed.shape == flat.shape
+    # Weights add up to 1: the mean of pictures of one colour, operations at their weakest.
+    assert abs(mixed.float().mean().item() - 80) < 30
+
+
 @pytest.mark.parametrize(("call", "error", "hint"), [
     (lambda: T.RandomCrop(25)(picture()), ValueError, "pad_if_needed"),
     (lambda: T.CenterCrop((1, 2, 3)), ValueError, "two dimensions"),
@@ -246,6 +256,7 @@ def test_cutmix():
     (lambda: T.RandomChoice([T.ToTensor()], [0.5, 0.5]), ValueError, "probability"),
     (lambda: T.RandomOrder(T.ToTensor()), TypeError, "sequence"),
     (lambda: T.AutoAugment("cifar10"), ValueError, "AutoAugmentPolicy"),
+    (lambda: T.AugMix(severity=11), ValueError, "severity"),
     (lambda: T.RandAugment(magnitude=31), ValueError, "30"),
     (lambda: T.Normalize(0.5, 0.5)(np.zeros((3, 3))), TypeError, "ToTensor"),
     (lambda: v2.ToDtype("float"), TypeError, "float32"),

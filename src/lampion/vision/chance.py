@@ -70,3 +70,8 @@ def chosen(weights: Sequence[float]) -> int:
 def beta(a: float, b: float) -> float:
     """Return a number in [0, 1] of the beta distribution."""
     return float(numpy.random.default_rng(whole(0, 2**62)).beta(a, b))
+
+
+def dirichlet(alphas: Sequence[float]) -> list[float]:
+    """Return numbers of the Dirichlet distribution, which add up to 1."""
+    return numpy.random.default_rng(whole(0, 2**62)).dirichlet(alphas).tolist()

@@ -18,8 +18,8 @@ from lampion.vision.pictures import read_picture
 from lampion.vision.pillow import has_pillow, pillow
 
 __all__ = [
-    "ImageReadMode", "decode_image", "decode_jpeg", "decode_png", "encode_jpeg", "encode_png",
-    "read_file", "read_image", "write_file", "write_jpeg", "write_png",
+    "ImageReadMode", "decode_image", "decode_jpeg", "decode_png", "decode_webp", "encode_jpeg",
+    "encode_png", "read_file", "read_image", "write_file", "write_jpeg", "write_png",
 ]
 
 
@@ -102,7 +102,7 @@ def decode_image(
     return _decoded(stream, mode, apply_exif_orientation, "decode_image")
 
 
-decode_png = decode_jpeg = decode_image
+decode_png = decode_jpeg = decode_webp = decode_image
 
 
 def read_image(

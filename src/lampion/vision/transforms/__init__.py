@@ -6,6 +6,7 @@ draw their chance from lampion's generator: `manual_seed` makes them repeatable.
 
 from lampion.vision.transforms import functional
 from lampion.vision.transforms.autoaugment import (
+    AugMix,
     AutoAugment,
     AutoAugmentPolicy,
     RandAugment,
@@ -57,7 +58,7 @@ from lampion.vision.transforms.geometric import (
 from lampion.vision.transforms.interpolation import InterpolationMode
 
 __all__ = [
-    "AutoAugment", "AutoAugmentPolicy", "CenterCrop", "ColorJitter", "Compose",
+    "AugMix", "AutoAugment", "AutoAugmentPolicy", "CenterCrop", "ColorJitter", "Compose",
     "ConvertImageDtype", "ElasticTransform", "FiveCrop", "GaussianBlur", "Grayscale",
     "InterpolationMode", "Lambda", "LinearTransformation", "Normalize", "PILToTensor", "Pad",
     "RandAugment", "RandomAdjustSharpness", "RandomAffine", "RandomApply", "RandomAutocontrast",

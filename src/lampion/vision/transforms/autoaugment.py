@@ -1,4 +1,4 @@
-"""Augmentation by policies: AutoAugment, RandAugment, TrivialAugment."""
+"""Augmentation by policies: AutoAugment, RandAugment, TrivialAugment, AugMix."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from lampion.errors import ArgumentError
+from lampion.functions.creation import adopt
 from lampion.functions.random import rand, randint
 from lampion.tensor import Tensor
 from lampion.vision import chance
 from lampion.vision.transforms import functional as F
-from lampion.vision.transforms.geometric import NEAREST, Picturing
+from lampion.vision.transforms.geometric import BILINEAR, NEAREST, Picturing
 from lampion.vision.transforms.interpolation import interpolation_mode
 
 
@@ -261,3 +262,68 @@ def _drawn(img: Any, known: Strengths, choose: Any, interpolation: Any, fill: An
     if name in SIGNED and chance.whole(0, 2):
         strength = -strength
     return apply(img, name, strength, interpolation, fill)
+
+
+class AugMix(Picturing):
+    """Mixes a picture with several of its augmentations, each made by a chain of operations.
+
+    x' = m x + (1 - m) sum_i w_i chain_i(x); m ~ Beta(alpha, alpha), w ~ Dirichlet(alpha, ...).
+
+    Args:
+        severity: strongest operations, 1 to 10.
+        mixture_width: number of chains.
+        chain_depth: operations in a chain; 1 to 3 by chance when negative.
+        alpha: of both distributions, above 0.
+        all_ops: also those that change brightness, contrast, colour and sharpness.
+        interpolation: an `InterpolationMode`.
+        fill: the colour where there is no picture.
+
+    Shape:
+        PIL image or uint8 tensor of 1 or 3 channels -> the same
+
+    Source: Hendrycks et al. 2020, AugMix: a simple data processing method to improve robustness
+    and uncertainty, algorithm 1.
+    """
+
+    shown = ("severity", "mixture_width", "chain_depth", "alpha", "all_ops", "interpolation",
+             "fill")
+
+    def __init__(self, severity: int = 3, mixture_width: int = 3, chain_depth: int = -1,
+                 alpha: float = 1.0, all_ops: bool = True, interpolation: Any = BILINEAR,
+                 fill: Any = None) -> None:
+        super().__init__()
+        if not 1 <= severity <= 10:
+            raise ArgumentError(f"AugMix: severity={severity}",
+                                why="The severity must be between [1, 10].")
+        self.severity, self.mixture_width, self.chain_depth = severity, mixture_width, chain_depth
+        self.alpha, self.all_ops, self.fill = alpha, all_ops, fill
+        self.interpolation = interpolation_mode(interpolation)
+
+    def forward(self, orig_img: Any) -> Any:
+        """Return the mixed picture."""
+        image = orig_img if isinstance(orig_img, Tensor) else F.pil_to_tensor(orig_img)
+        fill = _fill_for(image, self.fill)
+        _, height, width = F.get_dimensions(image)
+        known = _strengths(10, 0.3, width / 3.0, height / 3.0, 30.0, 0.9, 4)
+        known["Posterize"] = [bits - 4 for bits in known["Posterize"] or ()]
+        if not self.all_ops:
+            known = {name: levels for name, levels in known.items() if name not in ENHANCED}
+        # Each picture of a batch has its own shares: a column for each.
+        count = image.shape[0] if image.dim() == 4 else 1
+        mixed = [chance.dirichlet([self.alpha] * 2) for _ in range(count)]
+        shares = [chance.dirichlet([self.alpha] * self.mixture_width) for _ in range(count)]
+
+        def column(numbers: list[float]) -> np.ndarray:
+            shape = (count, 1, 1, 1) if image.dim() == 4 else (1,) * image.dim()
+            return np.array(numbers, np.float32).reshape(shape)
+
+        mix = column([m[0] for m in mixed]) * image._read()
+        for chain in range(self.mixture_width):
+            part = image
+            depth = self.chain_depth if self.chain_depth > 0 else chance.whole(1, 4)
+            for _ in range(depth):
+                part = _drawn(part, known, lambda levels: levels[chance.whole(0, self.severity)],
+                              self.interpolation, fill)
+            mix += column([m[1] * w[chain] for m, w in zip(mixed, shares)]) * part._read()
+        result = adopt(mix.astype(image.dtype.array))
+        return result if isinstance(orig_img, Tensor) else F.to_pil_image(result)

@@ -201,6 +201,7 @@ def _with_samples(base: type) -> Any:
                                          "__module__": __name__})
 
 
+AugMix = _with_samples(transforms.AugMix)
 AutoAugment = _with_samples(transforms.AutoAugment)
 CenterCrop = _with_samples(transforms.CenterCrop)
 ColorJitter = _with_samples(transforms.ColorJitter)
@@ -236,7 +237,7 @@ ToTensor = _with_samples(transforms.ToTensor)
 TrivialAugmentWide = _with_samples(transforms.TrivialAugmentWide)
 
 __all__ = [
-    "AutoAugment", "AutoAugmentPolicy", "CenterCrop", "ColorJitter", "Compose",
+    "AugMix", "AutoAugment", "AutoAugmentPolicy", "CenterCrop", "ColorJitter", "Compose",
     "ConvertImageDtype", "CutMix", "ElasticTransform", "FiveCrop", "GaussianBlur",
     "GaussianNoise", "Grayscale", "Identity", "InterpolationMode", "Lambda",
     "LinearTransformation", "MixUp", "Normalize", "PILToTensor", "Pad", "RandAugment",
