@@ -398,3 +398,25 @@ def test_training_by_transformations():
     for name, parameter in model.named_parameters():
         np.testing.assert_allclose(parameters[name].numpy(), parameter.detach().numpy(), 1e-9)
         assert not parameters[name].requires_grad
+
+
+def test_gradients_for_many_rows_at_once():
+    """`is_grads_batched` is a map over the rows of grad_outputs."""
+    rows = numbers(5, 3)
+
+    def compute(t):
+        x, w = tensor(t, X, requires_grad=True), tensor(t, W, requires_grad=True)
+        out = t.tanh(w @ (x * x))
+        return t.autograd.grad(out, (x, w), tensor(t, rows), is_grads_batched=True,
+                               retain_graph=True, create_graph=True)
+
+    agree(compute)
+    x = tensor(lampion, X, requires_grad=True)
+    unused = tensor(lampion, Y, requires_grad=True)
+    found = lampion.autograd.grad(
+        x * 2, (x, unused), lampion.eye(4, dtype=lampion.float64), is_grads_batched=True,
+        allow_unused=True)
+    assert found[1] is None
+    np.testing.assert_allclose(found[0].numpy(), 2 * np.eye(4))
+    with pytest.raises(RuntimeError, match="is_grads_batched"):
+        lampion.autograd.grad((x * 2).sum(), x, is_grads_batched=True)

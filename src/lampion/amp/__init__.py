@@ -3,7 +3,8 @@
     autocast       products and convolutions in bfloat16, losses in float32, by themselves
     GradScaler     keeps small gradients of float16 from vanishing
 
-On the CPU, bfloat16 saves memory traffic, not arithmetic: measure before use.
+Narrow types are not faster here: a product of 256x512 by 512x512 took 1.5 to 2 times as long in
+bfloat16 as in float32. What they give is a program's numbers as it has them elsewhere.
 """
 
 from __future__ import annotations

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from .. import base
 from ..base import TensorBase, wrap
+from ..batching import batch
 from ..errors import ArgumentTypeError, GradientError, ShapeError, shape_text
 from ..grad import backpropagate
-from ..ir import Value, full, mode, origin, registry
+from ..ir import Unknown, Value, expand, full, mode, origin, registry
 from ..replay.gradients import gradients
 from ..replay.recorded import recorded
 
@@ -207,6 +209,8 @@ def grad(
         retain_graph: keep the graph for another pass (default: the same as create_graph).
         create_graph: record the gradients' own computation, for second derivatives.
         allow_unused: return None for inputs that no output depends on, rather than raise.
+        is_grads_batched: the gradients in grad_outputs have one more axis in front; so have the
+            results, one row for each row (as `torch.vmap` over one call after another would give).
         materialize_grads: return zeros for those inputs.
 
     Example:
@@ -217,8 +221,8 @@ def grad(
         (27.0, (tensor(18.),))
     """
     if is_grads_batched:
-        raise GradientError("grad: is_grads_batched is not supported",
-                            fix="a loop over the rows of grad_outputs")
+        return _batched(_as_tuple(outputs), inputs, _as_tuple(grad_outputs), retain_graph,
+                        create_graph, allow_unused, materialize_grads)
     retain = create_graph if retain_graph is None else retain_graph
     allow = materialize_grads if allow_unused is None else allow_unused
     asked = _as_tuple(inputs)
@@ -251,6 +255,40 @@ def grad(
             made[place] = wrap(g)
         results.append(None if g is None else made[place])
     return tuple(results)
+
+
+def _batched(outputs: tuple, inputs: TensorOrTensors, gradients: tuple, *settings: Any) -> tuple:
+    """Walk once, with placeholders for one row of the gradients, and map what came of it."""
+    if not gradients or any(g is None for g in gradients):
+        raise GradientError("grad: is_grads_batched needs a gradient for each output",
+                            fix="grad_outputs=torch.eye(n), for instance")
+    sizes = {g._shape[0] if g._shape else -1 for g in gradients}
+    if len(sizes) != 1 or -1 in sizes:
+        raise ShapeError("grad: with is_grads_batched every gradient has the rows along its first "
+                         f"axis, got {', '.join(shape_text(g._shape) for g in gradients)}")
+    (size,) = sizes
+    elements, rows = {}, []
+    for g in gradients:
+        stand = Value(None, (), {}, g._shape[1:], g._dtype)
+        stand.volatile = Unknown("grad", stand.order)
+        elements[stand.order] = g._value
+        rows.append(wrap(stand))
+    retain_graph, create_graph, allow_unused, materialize_grads = settings
+    found = grad(outputs, inputs, rows, retain_graph, create_graph, True, allow_unused, False,
+                 materialize_grads)
+    before, mode.grad = mode.grad, create_graph
+    try:
+        grown = iter(batch([t._value for t in found if t is not None], elements, size))
+        results: list[TensorBase | None] = []
+        for tensor in found:
+            if tensor is None:
+                results.append(None)
+                continue
+            value, has = next(grown)
+            results.append(wrap(value if has else expand(value, (size, *value.shape))))
+        return tuple(results)
+    finally:
+        mode.grad = before
 
 
 grad = recorded(grad)
