@@ -41,6 +41,7 @@ from .functions.matrix_powers import (
     vecdot,
 )
 from .functions.shape import diagonal as _diagonal
+from .functions.symmetric_factors import ldl_factor, ldl_factor_ex, ldl_solve
 
 
 def diagonal(A, *, offset: int = 0, dim1: int = -2, dim2: int = -1):
@@ -51,7 +52,8 @@ def diagonal(A, *, offset: int = 0, dim1: int = -2, dim2: int = -1):
 __all__ = [
     "LinAlgError", "eig", "eigvals",
     "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh",
-    "householder_product", "inv", "inv_ex", "lstsq", "lu", "lu_factor", "lu_factor_ex",
+    "householder_product", "inv", "inv_ex", "ldl_factor", "ldl_factor_ex", "ldl_solve",
+    "lstsq", "lu", "lu_factor", "lu_factor_ex",
     "lu_solve", "matmul", "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot",
     "norm", "pinv", "qr", "slogdet", "solve", "solve_ex", "solve_triangular", "svd", "svdvals",
     "tensorinv", "tensorsolve", "vander", "vecdot", "vector_norm",

@@ -61,3 +61,49 @@ def test_a_singular_matrix_raises_when_it_is_computed():
         lampion.linalg.inv(lampion.zeros(2, 2)).tolist()
     with pytest.raises(RuntimeError, match="positive-definite"):
         lampion.linalg.cholesky(-lampion.eye(2)).tolist()
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 5, 12])
+def test_symmetric_matrices_that_are_not_positive_are_solved(size):
+    """Against NumPy; zeros on the diagonal need pivots of two rows."""
+    draw = np.random.default_rng(size)
+    matrix = draw.standard_normal((3, size, size))
+    matrix = matrix + matrix.swapaxes(-1, -2)
+    matrix[0] -= np.diag(np.diag(matrix[0]))
+    right = draw.standard_normal((3, size, 2))
+    if size == 1:
+        matrix[0] = 2.0
+    factors = lampion.linalg.ldl_factor(lampion.from_numpy(matrix))
+    found = lampion.linalg.ldl_solve(*factors, lampion.from_numpy(right)).numpy()
+    assert np.allclose(found, np.linalg.solve(matrix, right), rtol=1e-7, atol=1e-9)
+    if size > 1:
+        assert (factors.pivots.numpy() < 0).any()
+
+
+def test_a_singular_symmetric_matrix_is_refused():
+    with pytest.raises(lampion.linalg.LinAlgError, match="element 1 of D is zero"):
+        lampion.linalg.ldl_factor(lampion.zeros(2, 2))
+    assert lampion.linalg.ldl_factor_ex(lampion.zeros(2, 2)).info.item() == 1
+
+
+def test_packed_reflections_multiply_like_their_q():
+    draw = np.random.default_rng(3)
+    matrix, other = draw.standard_normal((2, 5, 3)), draw.standard_normal((2, 5, 4))
+    a, tau = lampion.geqrf(lampion.from_numpy(matrix))
+    q = np.stack([np.linalg.qr(x, mode="complete")[0] for x in matrix])
+    for left, transpose in ((True, False), (True, True), (False, False), (False, True)):
+        given = other if left else other.swapaxes(-1, -2).copy()
+        factor = q.swapaxes(-1, -2) if transpose else q
+        wanted = factor @ given if left else given @ factor
+        found = lampion.ormqr(a, tau, lampion.from_numpy(given), left, transpose).numpy()
+        assert np.allclose(found, wanted)
+
+
+def test_a_matrix_of_low_rank_is_its_truncated_decomposition():
+    lampion.manual_seed(0)
+    draw = np.random.default_rng(4)
+    matrix = draw.standard_normal((30, 3)) @ draw.standard_normal((3, 20))
+    for given in (matrix, matrix.T.copy()):
+        u, s, v = (x.numpy() for x in lampion.svd_lowrank(lampion.from_numpy(given), q=5))
+        assert np.allclose(u * s @ v.T, given)
+        assert np.allclose(s[:3], np.linalg.svd(given)[1][:3])

@@ -17,7 +17,7 @@ OPERATORS = """nn.functional.linear nn.functional.cross_entropy matmul
     linalg.cholesky linalg.svdvals linalg.solve linalg.inv linalg.det lgamma digamma special.i1e
     block_diag trapezoid index_reduce_(amax) select_scatter fft.fftshift
     masked.sum masked.var masked.softmax signal.windows.kaiser signal.windows.general_cosine
-    nanquantile geqrf ormqr svd_lowrank searchsorted unique_consecutive atan2
+    nanquantile linalg.ldl_factor geqrf ormqr svd_lowrank searchsorted unique_consecutive atan2
     meshgrid_(variadic_tensors) nn.functional.pad_(replicate_negative)""".split()
 MODULES = "nn.Linear nn.LayerNorm nn.LPPool1d".split()
 OPTIMIZERS = "SGD Adagrad".split()
