@@ -320,6 +320,17 @@ PROGRAMS = {
         (f.elu(x) + f.selu(x) + f.celu(x)).backward(torch.ones(5))
         y = x.grad
     """,
+    "views of a tensor that is resized": """
+        x = torch.arange(6.0)
+        v, w = x[:2], x.view(2, 3)
+        x.resize_(2, 2)[0, 0] = 7
+        y = torch.cat([x.flatten(), v, w.flatten(), torch.tensor([x._version, v._version])])
+    """,
+    "a view that is resized": """
+        x = torch.arange(6.0)
+        x[1:].resize_(2, 2).fill_(9)
+        y = x
+    """,
     "an axis that is not there, and a source that overlaps": """
         x = torch.zeros(2, 2)
         x.scatter_add_(5, torch.zeros(2, 2, dtype=torch.int64), x)

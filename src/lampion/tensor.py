@@ -762,14 +762,22 @@ class Tensor(TensorBase):
         if tuple(target) == tuple(self._shape):
             return self
         base.unrecorded()
+        if self._offset + math.prod(target) <= math.prod(self._storage.value.shape):
+            # It fits into the memory that is there, which others may look at.
+            seen = shapes.leading(self, target) if not self._steps and self._contiguous() else (
+                shapes.as_strided(self, target, strides.contiguous(target), self._offset))
+            self._storage.version.count += 1
+            self._set_up(seen._storage, seen._steps, seen._shape, seen._strides, seen._offset,
+                         self._is_view)
+            return self
         flat = np.zeros(math.prod(target), self._dtype.array)
         old = self._read().reshape(-1)[:flat.size]
         flat[:old.size] = old
         self._storage.version.count += 1
         value = ir.leaf(flat.reshape(target), self._dtype)
-        self._set_up(self._storage if not self._steps else Storage(value), (), tuple(target),
+        # Views of the old memory, and what this is a view of, keep that.
+        self._set_up(Storage(value, self._storage.version), (), tuple(target),
                      strides.contiguous(tuple(target)), 0)
-        self._storage._bind(value)
         return self
 
     def resize_as_(self, other: Tensor, memory_format: Any = None) -> Any:

@@ -674,6 +674,12 @@ def as_strided(input: TensorBase, size: Any, stride: Any, storage_offset: int | 
         root, memory[table] if total else table, size, stride, offset, "as_strided")
 
 
+def leading(input: TensorBase, shape: tuple[int, ...]) -> Any:
+    """A view of the first elements of a tensor in row-major order, under another shape."""
+    flat = reshape(input, (math.prod(input._shape),))
+    return reshape(slice_axis(flat, 0, 0, math.prod(shape)), shape)
+
+
 def storage_tensor(input: TensorBase) -> Any:
     """The tensor that shows a storage's whole value."""
     if not input._steps:
