@@ -44,6 +44,8 @@ CHECKS = [
     Check("perceptron", "XOR with a hidden layer, rows right", "higher", 4, 4),
     Check("vae", "test loss", "lower", 109, 165),
     Check("dqn", "mean return", "higher", 400, 60),
+    Check("transfer", "test accuracy, all layers trained", "higher", 70, 40),
+    Check("blood_cells", "mAP at 0.5", "higher", 0.78, 0.25),
     Check("char_lstm", "validation loss", "lower", 1.6, 2.7),
     Check("gpt", "validation loss", "lower", 1.96, 2.7),
     Check("classify_names", "test accuracy", "higher", 80, 70),

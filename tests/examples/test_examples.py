@@ -10,7 +10,7 @@ spec = importlib.util.spec_from_file_location("examples_check", EXAMPLES / "chec
 check = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(check)
 
-NEEDS_PILLOW = set()  # their pictures are JPEG files
+NEEDS_PILLOW = {"transfer", "blood_cells", "resnet_small"}  # their pictures are JPEG files
 # test_lenet5.py has that one.
 CHECKS = [one for one in check.CHECKS if one.name != "lenet5"]
 

@@ -32,6 +32,16 @@ def test_anchors_lie_as_the_maps_are_read():
     assert np.allclose(sides[:, 0] / sides[:, 1], [1, 4] * 4)
 
 
+def test_several_scales_on_a_map():
+    both = detector.anchor_boxes(2, (0.25, 0.5), (1.0, 4.0)).reshape(4, 4, 4)
+    assert lampion.equal(both[:, :2].reshape(8, 4), detector.anchor_boxes(2, 0.25, (1.0, 4.0)))
+    assert lampion.equal(both[:, 2:].reshape(8, 4), detector.anchor_boxes(2, 0.5, (1.0, 4.0)))
+    model = models.SingleShotDetector(2, 32, width=2, scales=((0.1, 0.2), 0.5), ratios=(1.0,))
+    scores, offsets = model(lampion.zeros(1, 3, 32, 32))
+    assert scores.shape == (1, 36, 3) and offsets.shape == (1, 36, 4)
+    assert model.anchors.shape == (36, 4)
+
+
 def test_each_head_speaks_for_its_own_anchor():
     """A change of one place of the fine map changes the numbers of that place's anchors alone."""
     model = models.SingleShotDetector(1, image_size=32, in_channels=1, width=2).eval()

@@ -23,16 +23,17 @@ from lampion.vision.detection import (
 
 
 def anchor_boxes(
-    size: int, scale: float, ratios: Sequence[float] = (1.0, 2.0, 0.5)
+    size: int, scale: float | Sequence[float], ratios: Sequence[float] = (1.0, 2.0, 0.5)
 ) -> torch.Tensor:
     """Return the anchors of a map of size x size places, as corners in parts of the picture.
 
     Shape:
-        (size * size * len(ratios), 4): row by row, place by place, ratio by ratio
+        (size * size * len(ratios), 4): row by row, place by place, ratio by ratio; with several
+        scales so many times as many, scale by scale within a place
 
     Args:
         size: places in each direction.
-        scale: square root of an anchor's area, in parts of the picture, 0 to 1.
+        scale: square root of an anchor's area, in parts of the picture, 0 to 1; or several.
         ratios: width / height of the anchors of a place.
 
     Source: Liu et al. 2016, section 2.2, "Choosing scales and aspect ratios".
@@ -44,10 +45,15 @@ def anchor_boxes(
     rows = []
     for y in range(size):
         for x in range(size):
-            for ratio in ratios:
-                rows.append([(x + 0.5) / size, (y + 0.5) / size,
-                             scale * ratio**0.5, scale / ratio**0.5])
+            for side in _several(scale):
+                for ratio in ratios:
+                    rows.append([(x + 0.5) / size, (y + 0.5) / size,
+                                 side * ratio**0.5, side / ratio**0.5])
     return centre_to_corners(torch.tensor(rows))
+
+
+def _several(scale: float | Sequence[float]) -> Sequence[float]:
+    return (scale,) if isinstance(scale, int | float) else scale
 
 
 def _down(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -68,7 +74,7 @@ class SingleShotDetector(nn.Module):
         image_size: height and width; a multiple of 16.
         in_channels: channels of the picture.
         width: channels of the first convolution.
-        scales: of the anchors on the finer and the coarser map.
+        scales: of the anchors on the finer and the coarser map: a number each, or several.
         ratios: width / height of the anchors of a place.
 
     Raises:
@@ -88,7 +94,8 @@ class SingleShotDetector(nn.Module):
 
     def __init__(
         self, num_classes: int, image_size: int = 64, in_channels: int = 3, width: int = 16,
-        scales: tuple[float, float] = (0.25, 0.5), ratios: Sequence[float] = (1.0, 2.0, 0.5),
+        scales: Sequence[float | Sequence[float]] = (0.25, 0.5),
+        ratios: Sequence[float] = (1.0, 2.0, 0.5),
     ) -> None:
         super().__init__()
         if image_size % 16:
@@ -98,11 +105,13 @@ class SingleShotDetector(nn.Module):
         self.fine = nn.Sequential(
             _down(in_channels, width), _down(width, 2 * width), _down(2 * width, 4 * width))
         self.coarse = _down(4 * width, 8 * width)
-        channels, count = (4 * width, 8 * width), len(ratios)
+        channels = (4 * width, 8 * width)
+        counts = [len(ratios) * len(_several(scale)) for scale in scales]
         self.classes = nn.ModuleList(
-            nn.Conv2d(c, count * (num_classes + 1), kernel_size=3, padding=1) for c in channels)
+            nn.Conv2d(c, count * (num_classes + 1), kernel_size=3, padding=1)
+            for c, count in zip(channels, counts))
         self.offsets = nn.ModuleList(
-            nn.Conv2d(c, count * 4, kernel_size=3, padding=1) for c in channels)
+            nn.Conv2d(c, count * 4, kernel_size=3, padding=1) for c, count in zip(channels, counts))
         maps = [anchor_boxes(image_size // step, scale, ratios)
                 for step, scale in zip((8, 16), scales)]
         self.register_buffer("anchors", torch.cat(maps))
