@@ -331,6 +331,8 @@ PROGRAMS = {
         x[1:].resize_(2, 2).fill_(9)
         y = x
     """,
+    "a number that does not fit, at a place that is not there":
+        "torch.ones(3, dtype=torch.uint8)[3] = -3.0",
     "an axis that is not there, and a source that overlaps": """
         x = torch.zeros(2, 2)
         x.scatter_add_(5, torch.zeros(2, 2, dtype=torch.int64), x)

@@ -327,7 +327,6 @@ def _first_version(found: dict[int, Any]):
 def setitem(x: TensorBase, index: Any, update: Any) -> None:
     """`x[index] = update`."""
     items = _as_items(index)
-    view, places = _basic(x, items)
     if not isinstance(update, TensorBase):
         if update is None or isinstance(update, str):
             raise ArgumentTypeError(
@@ -337,6 +336,7 @@ def setitem(x: TensorBase, index: Any, update: Any) -> None:
             update = as_tensor(update, dtype=x._dtype)
         else:
             number_value(base.python_number(update), x._dtype)  # raises where it is none
+    view, places = _basic(x, items)
     if not places:
         _set_view(view, update)
         return
