@@ -121,6 +121,7 @@ from .functions.matrix_norms import norm_old as norm
 from .functions.matrix_norms import pinverse
 from .functions.matrix_powers import inner, matrix_exp, matrix_power
 from .functions.matrix_powers import vander_old as vander
+from .functions.hashing import hash_tensor
 from .functions.low_rank import pca_lowrank, svd_lowrank
 from .functions.native import (
     empty_permuted, grid_sampler, grid_sampler_2d, grid_sampler_3d, native_batch_norm,

@@ -39,6 +39,7 @@ from .functions import (
     copies,
     creation,
     decomposition,
+    hashing,
     index_reduction,
     indexing,
     inplace,
@@ -1228,6 +1229,7 @@ class Tensor(TensorBase):
     min = reduction.min
     norm = matrix_norms.norm_old
     prod = reduction.prod
+    hash_tensor = hashing.hash_tensor
     geqrf = reflections.geqrf
     ormqr = reflections.ormqr
     orgqr = matrix_powers.householder_product

@@ -6,6 +6,7 @@ which must agree in values, types, shapes, gradients, and in what raises.
 
     inventory.py   loads the three lists
     scope.py       entries that make no sense here, each with the reason
+    known.py       entries that differ for a reason
     convert.py     PyTorch's tensors and arguments as lampion's
     compare.py     the first difference between two results
     outcome.py     what became of an entry

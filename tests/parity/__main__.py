@@ -26,6 +26,7 @@ except ImportError:
              "        python -m pip install torch==2.13.0")
 
 from . import inventory, modules, operators, optimizers
+from .known import KNOWN
 from .outcome import ABSENT, FAILED, OUTSIDE, PASSED, Outcome, one_line
 
 LISTS = {"op_db": inventory.operators, "module_db": inventory.modules,
@@ -129,6 +130,8 @@ def _table(found: list[tuple[str, Outcome]]) -> str:
                 if o.status == status:
                     part = f" {o.right}/{o.tried}" if o.tried else ""
                     lines.append(f"  {status:8}{o.name}{part}  {o.reason}")
+                    if o.name in KNOWN and status != OUTSIDE:
+                        lines.append(f"           known: {KNOWN[o.name]}")
     return "\n".join(lines)
 
 

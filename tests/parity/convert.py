@@ -14,7 +14,8 @@ import lampion
 
 TYPES = {
     getattr(torch, name): getattr(lampion, name)
-    for name in ("float16 bfloat16 float32 float64 int8 int16 int32 int64 uint8 bool").split()
+    for name in ("float16 bfloat16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 "
+                 "uint64 bool").split()
 }
 PLAIN = (str, int, float, bool, type(None), slice, range, np.ndarray, np.generic, type(Ellipsis))
 MOST_AXES = 64  # of an array of NumPy's
