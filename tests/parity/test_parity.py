@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 
 import pytest
 
@@ -52,14 +51,14 @@ def test_what_lampion_lacks_is_named_with_the_reason():
 def test_an_entry_that_ends_its_process_has_failed_and_no_other(monkeypatch):
     def examine(task):
         if task[1] == "exp":
-            os.kill(os.getpid(), signal.SIGABRT)
+            os._exit(6)  # as a crash would: nothing is sent back
         return task[0], Outcome(task[1], PASSED)
 
     monkeypatch.setattr(main, "_examine", examine)
     found = main._run([("op_db", name, 1) for name in ("sin", "exp", "cos")], 1)
     assert [(o.name, o.status) for _, o in found] == [
         ("sin", PASSED), ("exp", FAILED), ("cos", PASSED)]
-    assert "-6" in found[1][1].reason
+    assert "ended: 6" in found[1][1].reason
 
 
 def test_a_wrong_answer_is_noticed(monkeypatch):
