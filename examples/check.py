@@ -44,6 +44,8 @@ CHECKS = [
     Check("perceptron", "XOR with a hidden layer, rows right", "higher", 4, 4),
     Check("vae", "test loss", "lower", 109, 165),
     Check("dqn", "mean return", "higher", 400, 60),
+    Check("dcgan", "score", "higher", 3, 1.6),
+    Check("resnet_small", "test accuracy", "higher", 64, 35),
     Check("transfer", "test accuracy, all layers trained", "higher", 70, 40),
     Check("blood_cells", "mAP at 0.5", "higher", 0.78, 0.25),
     Check("char_lstm", "validation loss", "lower", 1.6, 2.7),
