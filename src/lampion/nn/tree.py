@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from lampion import errors
+from lampion.nn import whole
 from lampion.nn.parameter import Parameter
 from lampion.replay.recorded import forget_gradients
 from lampion.tensor import Tensor
@@ -64,6 +65,10 @@ class TreeMethods:
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Yield every parameter once, in the order of registration."""
+        parts: Any = whole.parts_of(self) if recurse and type(self) in whole.WHOLE else None
+        if parts is not None:
+            yield from parts.parameters
+            return
         for _, parameter in self.named_parameters(recurse=recurse):
             yield parameter
 

@@ -37,6 +37,8 @@ OTHERS = frozenset((
     "_forward_hooks_always_called", "_forward_pre_hooks_with_kwargs", "_state_dict_hooks",
     "_state_dict_pre_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks",
     *HOOKS, *REGISTRIES))
+# Attributes that hold lists which nobody changes.
+LISTS = frozenset(("_all_weights", "_reversed_padding_repeated_twice"))
 PLAIN = (bool, int, str, type(None), dtypes.dtype, dtypes.device)
 # So often a call that turned out not to be recordable is tried.
 MOST_REFUSALS = 3
@@ -60,18 +62,20 @@ class Parts(Bundle):
         structure, tensors: see `Bundle`.
         states: of each module inside, held weakly, its attributes.
         kinds: the classes.
+        parameters: the parameters, each once.
 
     Attributes:
         stamp: the number of changes when this was last found true.
         methods: of each class, the methods that were there.
     """
 
-    __slots__ = ("owner", "states", "kinds", "methods", "stamp")
+    __slots__ = ("owner", "states", "kinds", "parameters", "methods", "stamp")
 
     def __init__(self, module: Any, structure: Structure, tensors: tuple, states: list,
-                 kinds: list[type]):
+                 kinds: list[type], parameters: list[Tensor]):
         super().__init__(structure, tensors)
         self.owner, self.states, self.kinds = ref(module), states, kinds
+        self.parameters = parameters
         self.methods = [WHOLE[kind] for kind in kinds]
         self.stamp = Changes.count
 
@@ -122,7 +126,8 @@ def _renewed(module: Any, known: Any) -> Parts | Unusable:
             _structures.clear()
         structure = _structures[key] = Structure(type(module).__name__)
     kinds = [*dict.fromkeys(row[0] for row in walk.rows)]
-    return Parts(module, structure, tuple(walk.tensors), walk.states, kinds)
+    parameters = [*{id(x): x for x in walk.parameters}.values()]
+    return Parts(module, structure, tuple(walk.tensors), walk.states, kinds, parameters)
 
 
 class _Walk:
@@ -131,12 +136,14 @@ class _Walk:
     Attributes:
         rows: of each module its class, plain attributes, names of tensors and places of modules.
         tensors: all that they own, in order.
+        parameters: the parameters among these.
         states: (module, attributes) of each, the module held weakly.
     """
 
     def __init__(self) -> None:
         self.rows: list[Any] = []
         self.tensors: list[Tensor] = []
+        self.parameters: list[Tensor] = []
         self.states: list[tuple[ref, dict]] = []
         self._places: dict[int, int] = {}
 
@@ -153,7 +160,7 @@ class _Walk:
         settings, names, children = [], [], []
         for name, x in own.items():
             if name not in OTHERS:
-                setting = _plain(x)
+                setting = _plain(_as_tuple(x) if name in LISTS else x)
                 if setting is None:
                     return False
                 settings.append((name, setting))
@@ -162,6 +169,8 @@ class _Walk:
                 names.append((name, tensor is not None))
                 if tensor is not None:
                     self.tensors.append(tensor)
+                    if registry == "_parameters":
+                        self.parameters.append(tensor)
         for name, child in own["_modules"].items():
             if child is not None:
                 known = self._places.get(id(child))
@@ -187,6 +196,10 @@ def _plain(x: Any) -> Any:
         items = tuple(map(_plain, x))
         return None if None in items else (tuple, items)
     return None
+
+
+def _as_tuple(x: Any) -> Any:
+    return tuple(map(_as_tuple, x)) if type(x) is list else x
 
 
 def _state(own: dict) -> dict:

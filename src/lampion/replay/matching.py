@@ -7,6 +7,7 @@ A test is generated from the kinds of the operands, and compiled once for each p
     l  a tensor from outside that the record meets here: of the same type
     n  a lifted number: a float, whichever
     b  tensors that belong together
+    x  tuples, lists and slices of such: equal, and of the same types
     c  anything else: equal, and of the same type
 
 A test that says no proves nothing: the call is then compared by its key.
@@ -73,6 +74,9 @@ def matcher(operands: list, description: Description, slot_of: Callable,
                 isinstance(t, TensorBase) and id(t) not in fresh for t in x):
             kinds += "m"
             constants.append((type(x), [slot_of(t) for t in x]))
+        elif _is_plain(x):
+            kinds += "x"
+            constants.append(list(x) if type(x) is list else x)
         else:
             return None
     if "b" in kinds and "l" in kinds[kinds.index("b"):]:
@@ -102,6 +106,8 @@ def _compile(kinds: str) -> Callable:
             tests.append(f"type({x}) is type({c}) and {x} == {c}")
         elif kind == "m":
             tests.append(f"same({x}, {c}, slots)")
+        elif kind == "x":
+            tests.append(f"equal({x}, {c})")
         elif kind == "b":
             repeats.insert(0, f"{c}({x}, run, slots)")
         else:
@@ -119,9 +125,32 @@ def _compile(kinds: str) -> Callable:
         "    return test",
     ]
     text = "\n".join(lines)
-    space: dict[str, Any] = {"same": _same}
+    space: dict[str, Any] = {"same": _same, "equal": _equal}
     exec(compile(text, "<lampion replay>", "exec"), space)
     return space["factory"]
+
+
+def _is_plain(x: Any) -> bool:
+    """Whether a container holds nothing but numbers, strings and containers of these."""
+    if type(x) in (tuple, list):
+        return all(map(_is_plain, x))
+    if type(x) is slice:
+        return all(map(_is_plain, (x.start, x.stop, x.step)))
+    return type(x) in (int, str, float, bool, type(None), type(Ellipsis))
+
+
+def _equal(x: Any, constant: Any) -> bool:
+    kind = type(constant)
+    if type(x) is not kind:
+        return False
+    if kind is tuple or kind is list:
+        return len(x) == len(constant) and all(map(_equal, x, constant))
+    if kind is slice:
+        return (_equal(x.start, constant.start) and _equal(x.stop, constant.stop)
+                and _equal(x.step, constant.step))
+    if kind is float:
+        return x.hex() == constant.hex()
+    return x == constant
 
 
 def _same(operands: Any, expected: tuple, slots: list) -> bool:
@@ -137,7 +166,7 @@ def _long(kinds: str, constants: list) -> Callable:
         return [place for place, kind in enumerate(kinds) if kind in wanted]
 
     known, alike, fresh, floats = places("s"), places("a"), places("l"), places("n")
-    rest = [(place, kinds[place], constants[place]) for place in places("brmct")]
+    rest = [(place, kinds[place], constants[place]) for place in places("brmctx")]
     rest.sort(key=lambda item: item[1] != "b")
     pick_known, pick_alike, pick_fresh, pick_floats = map(picker, (known, alike, fresh, floats))
     pick_slots = picker([constants[place] for place in known])
@@ -163,6 +192,9 @@ def _long(kinds: str, constants: list) -> Callable:
                     return False
             elif kind == "m":
                 if not _same(x, constant, slots):
+                    return False
+            elif kind == "x":
+                if not _equal(x, constant):
                     return False
             elif type(x) is not type(constant) or x != constant:
                 return False

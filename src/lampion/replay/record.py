@@ -145,6 +145,9 @@ def _entry(run: Run, node: Node, call: Call, args: tuple, kwargs: dict, descript
             type(item) is Made for item in code.items):
         entry.returns = [item.slot for item in code.items]
     entry.only = code if plain and type(code) is Made and not code.outside else None
+    entry.single = -1
+    if len(operands) == 1 and isinstance(operands[0], TensorBase) and not description.fresh:
+        entry.single = table.slot_of(operands[0])  # type: ignore[assignment]
     entry.location = user_location()
     entry.node = Node(node.depth + 1)
     node.entries[entry.key] = entry

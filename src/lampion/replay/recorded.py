@@ -36,8 +36,9 @@ def recorded(function: Callable, lifts: Sequence[int] = (), operands: Callable |
                 made = entry.only
                 if made is not None and entry.grad is mode.grad and entry.matches is not None:
                     slots = run.slots
-                    size = len(slots)
-                    if entry.matches(args, run):
+                    size, single = len(slots), entry.single
+                    if (len(args) == 1 and args[0] is slots[single] if single >= 0
+                            else entry.matches(args, run)):
                         tensor = made.spare
                         if (tensor is None or getrefcount(tensor) != 3 or tensor.__dict__
                                 or tensor.__weakref__ is not None or (

@@ -103,23 +103,28 @@ class Run:
         """Match a call, or make it."""
         if self.slow:
             return record.record(self, call, args, kwargs)
-        entry = self.node.next
-        if (entry is not None and entry.call is call and entry.grad is mode.grad
-                and entry.matches is not None):
-            if call.operands is not None:
-                operands: Any = call.operands(self, args, kwargs)
-            elif not kwargs:
-                operands = args
-            elif entry.names == tuple(kwargs):
-                operands = (*args, *kwargs.values())
-            else:
-                return self.look(call, args, kwargs)
-            size = len(self.slots)
-            if operands is not None and entry.matches(operands, self):
-                numbers = [operands[place] for place in entry.lifts] if entry.lifts else None
-                return self.follow(entry, args, kwargs, numbers)
-            if len(self.slots) != size:
-                self.retreat(size)
+        node = self.node
+        entry = node.next
+        operands: Any = None
+        while entry is not None:
+            if (entry.call is call and entry.grad is mode.grad and entry.matches is not None
+                    and (not kwargs or call.operands is not None
+                         or entry.names == tuple(kwargs))):
+                if call.operands is None:
+                    operands = (*args, *kwargs.values()) if kwargs else args
+                elif operands is None:
+                    operands = call.operands(self, args, kwargs)
+                    if operands is None:
+                        break
+                size = len(self.slots)
+                if entry.matches(operands, self):
+                    node.next = entry
+                    lifts = entry.lifts
+                    numbers = [operands[place] for place in lifts] if lifts else None
+                    return self.follow(entry, args, kwargs, numbers)
+                if len(self.slots) != size:
+                    self.retreat(size)
+            entry = node.after(entry)
         return self.look(call, args, kwargs)
 
     def look(self, call: Call, args: tuple, kwargs: dict) -> Any:

@@ -16,6 +16,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+# Where so many calls followed, only the last one is tried before they are looked up.
+MANY = 8
+
 
 class Call:
     """A public function whose calls are recorded whole.
@@ -86,6 +89,14 @@ class Node:
         self.moments: dict[int | None, Moment] = {}
         self.depth = depth
 
+    def after(self, entry: Entry) -> Entry | None:
+        """Return what to try after an entry: first `next`, then the others if they are few."""
+        if len(self.entries) == 1 or len(self.entries) > MANY:
+            return None
+        others = [other for other in self.entries.values() if other is not self.next]
+        place = 0 if entry is self.next else others.index(entry) + 1
+        return others[place] if place < len(others) else None
+
 
 class Entry:
     """One call of a record.
@@ -110,13 +121,15 @@ class Entry:
         returns: slots of the new tensors in the tuple that it returns; None where it returns
             something else.
         only: the one tensor that it makes and returns, where that is all it does.
+        single: the slot of its only operand, where it has one that is a tensor known before; else
+            -1.
         location: the user's line that recorded it.
         node: where the record goes on.
     """
 
     __slots__ = ("call", "key", "grad", "matches", "leaves", "result", "made", "writes",
                  "retracks", "draws", "checks", "gradients", "names", "lifts", "nested",
-                 "flushes", "has_more", "is_special", "returns", "only",
+                 "flushes", "has_more", "is_special", "returns", "only", "single",
                  "location", "node")
 
     call: Call
@@ -139,6 +152,7 @@ class Entry:
     is_special: bool
     returns: list[int] | None
     only: Made | None
+    single: int
     location: str | None
     node: Node
 
