@@ -8,6 +8,7 @@ import numpy as np
 
 from .dtypes import bfloat16, float16, round_to
 from .ir import Graph, Value, VerifyError
+from .ops.movement import put_into, slice_put
 
 
 def run(graph: Graph, inputs: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
@@ -32,6 +33,44 @@ def run(graph: Graph, inputs: Sequence[np.ndarray] | None = None) -> list[np.nda
             for operand in value.inputs:
                 if last_use[operand.order] == value.order:
                     arrays.pop(operand.order, None)
+    return [arrays[v.order] for v in graph.outputs]
+
+
+def fill(graph: Graph) -> list[np.ndarray]:
+    """Do what `run` does, for a graph that only copies: write after write into the same memory.
+
+    A `slice_put` gives a new array with some elements replaced; where nobody looks at the old one
+    any more, it is written into instead. So filling a tensor row by row is linear in its size.
+    """
+    arrays: dict[int, np.ndarray] = {v.order: v.data for v in graph.inputs}
+    last_use: dict[int, int] = {v.order: -1 for v in graph.outputs}
+    for value in reversed(graph.values):
+        for operand in value.inputs:
+            last_use.setdefault(operand.order, value.order)
+    roots: dict[int, int] = {}  # whose memory an array of this run looks at
+    looks: dict[int, int] = {}  # how many arrays look at it
+    for value in graph.values:
+        operands = [arrays[v.order] for v in value.inputs]
+        base = value.inputs[0].order if value.inputs else -1
+        if (value.op is slice_put and roots.get(base) == base and looks[base] == 1
+                and last_use[base] == value.order):
+            array = put_into(*operands, **value.settings)
+            del roots[base], looks[base]
+            roots[value.order], looks[value.order] = value.order, 1
+        else:
+            array = compute(value, operands)
+            shared = [v.order for v, x in zip(value.inputs, operands, strict=True)
+                      if np.may_share_memory(array, x)]
+            root = roots.get(shared[0]) if shared else value.order
+            if root is not None:  # None: memory from before this run
+                roots[value.order] = root
+                looks[root] = looks.get(root, 0) + 1
+        arrays[value.order] = array
+        for order in {v.order for v in value.inputs}:
+            if last_use[order] == value.order:
+                arrays.pop(order, None)
+                if order in roots:
+                    looks[roots.pop(order)] -= 1
     return [arrays[v.order] for v in graph.outputs]
 
 

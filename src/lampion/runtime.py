@@ -42,6 +42,10 @@ executions = 0
 ENGINES = ("auto", "native", "numpy")
 # Graphs with so many values, or so much arithmetic, or a contraction, are worth compiling.
 MANY, HEAVY = 24, 2e4
+# A tensor that is filled by so many writes is filled by NumPy, apart from what is computed of it.
+FILLING = 8
+# Ops that bring elements elsewhere and compute none, beside those of the kind `movement`.
+COPYING = ("slice_put", "copy", "cast", "concat", "overwrite")
 # Programs that are kept; those not used for longest go first.
 MOST = 512
 
@@ -235,6 +239,16 @@ def evaluate(outputs: Iterable[Value], replaced: Mapping[int, Value] | None = No
                 watch(None, [])
             return
         graph = Graph(pending)
+        filled = filled_by_hand(graph)
+        if filled:
+            watch = None  # the next step's rows are of other lengths
+            parts = Graph(filled)
+            for value, array in zip(parts.outputs, interpret.fill(parts), strict=True):
+                settle(value, array)
+            pending = [v for v in pending if v.data is None]
+            if not pending:
+                return
+            graph = Graph(pending)
         numbers = {v.order: k for k, v in enumerate(graph.inputs)} if replaced else {}
         updates = {k: numbers[replaced[v.order].order] for k, v in enumerate(graph.outputs)
                    if replaced and v.order in replaced and replaced[v.order].order in numbers}
@@ -250,6 +264,29 @@ def evaluate(outputs: Iterable[Value], replaced: Mapping[int, Value] | None = No
                 graph.inputs[updates[k]].data = None  # what it was is gone
         for value, array in zip(graph.outputs, results, strict=True):
             settle(value, array)
+
+
+def filled_by_hand(graph: Graph) -> list[Value]:
+    """Return the values that stand for a tensor which many writes have filled, row by row.
+
+    As a part of a larger program they would be another program for every batch, since the rows
+    of the next one are of other lengths. Only elements that are known are copied into them.
+    """
+    count: dict[int, int] = {}  # writes so far, of values that are made of known elements
+    found: dict[int, Value] = {}
+    for value in graph.values:
+        op = value.op
+        if op.name == "slice_put" and not value.tracked:
+            base = value.inputs[0]
+            if all(v.data is not None or v.order in count for v in value.inputs):
+                count[value.order] = count.get(base.order, 0) + 1
+                found.pop(base.order, None)
+                if count[value.order] >= FILLING:
+                    found[value.order] = value
+        elif (op.kind == "movement" or op.name in COPYING) and not value.tracked and all(
+                v.data is not None or v.order in count for v in value.inputs):
+            count[value.order] = 0
+    return list(found.values())
 
 
 def is_alone(value: Value) -> bool:

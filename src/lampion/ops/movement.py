@@ -91,10 +91,14 @@ slice_ = movement(
              (((3,),), {"start": (2,), "stop": (2,), "step": (1,)})))
 
 
+def put_into(x, update, start, stop, step):
+    """Write the update into x itself, and return it."""
+    x[_slices(start, stop, step)] = update
+    return x
+
+
 def _slice_put_meaning(xp, x, update, start, stop, step):
-    out = xp.array(x)
-    out[_slices(start, stop, step)] = update
-    return out
+    return put_into(xp.array(x), update, start, stop, step)
 
 
 slice_put = opaque(
