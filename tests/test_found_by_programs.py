@@ -121,6 +121,7 @@ PROGRAMS = {
     "a summand larger than the product":
         "torch.addmm(torch.zeros(2, 1), torch.zeros(1, 2), torch.zeros(2, 1))",
     "amax along an empty axis": "torch.zeros(0).amax(0)",
+    "the median of no truth values along an axis": "torch.zeros(0).bool().median(0)",
     "the median of nothing": "y = torch.median(torch.zeros(0, dtype=torch.int32))",
     "the Frobenius norm of three axes": "torch.zeros(2, 2, 2).norm('fro', dim=(0, 1, 2))",
     "nothing rolled along an axis that is not there": "y = torch.zeros(0, 1).roll(1, -4)",

@@ -660,6 +660,8 @@ def median(input: TensorBase, dim: int | None = None, keepdim: bool = False) -> 
     """The middle element (the lower one of two); NaN if any element is."""
     x = input if dim is not None else _flat(input)
     axis = 0 if dim is None else normalize_dim(dim, len(x._shape), "median")
+    if dim is not None and x._shape and not x._shape[axis]:
+        raise IndexRangeError("median(): Expected reduction dim to have non-zero size.")
     if x._dtype is dtypes.bool_:
         raise DTypeOperationError("median: not implemented for bool", fix="x.int().median()")
     if not x._shape:
@@ -669,8 +671,6 @@ def median(input: TensorBase, dim: int | None = None, keepdim: bool = False) -> 
         if x._dtype.is_floating_point:
             return sum(x) / 0  # nan
         return base.wrap(ir.full((), dtypes.iinfo(x._dtype).min, x._dtype))
-    if length == 0:
-        raise IndexRangeError("median(): Expected reduction dim to have non-zero size.")
     values, indices = sort(x, axis)
     middle = [t.narrow(axis, (length - 1) // 2, 1) for t in (values, indices)]
     if x._dtype.is_floating_point:
