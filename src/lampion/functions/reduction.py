@@ -623,6 +623,7 @@ def topk(input: TensorBase, k: int, dim: int = -1, largest: bool = True,
 KthvalueResult = _pair("kthvalue", "values", "indices")
 
 
+@takes_out
 def kthvalue(input: TensorBase, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The k-th smallest element along an axis, and its position.
 
