@@ -22,6 +22,7 @@ the last good step left them.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import weakref
@@ -88,6 +89,17 @@ def hold(storage: Holder) -> None:
     _pending.bytes += size
     if mode.noting is None and over_budget():
         flush()
+
+
+@contextlib.contextmanager
+def aside():
+    """Inside, nothing that is made is pending: whoever makes it computes it, or nobody does."""
+    before = _pending.storages, _pending.bytes
+    _pending.storages, _pending.bytes = [], 0
+    try:
+        yield
+    finally:
+        _pending.storages, _pending.bytes = before
 
 
 def over_budget() -> bool:

@@ -165,3 +165,27 @@ def test_a_policy_gradient_step_is_replayed():
     more = [step() for _ in range(4)]
     assert len(torch.explain_recompiles()) == before
     assert len({tuple(a.tolist()) for a in first + more}) > 1
+
+
+def test_checks_of_known_numbers_do_not_end_a_record():
+    """Parameters are checked at every step, and the step is followed all the same."""
+    loc, scale = (torch.nn.Parameter(torch.full((3,), x)) for x in (0.0, 1.0))
+    values = torch.randn(20, 3)
+    values.tolist()
+    optimizer = torch.optim.SGD([loc, scale], lr=0.1)
+    run = torch.replay.recorded.run
+
+    def step():
+        loss = -d.Normal(loc, scale).log_prob(values).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        followed = not run.slow
+        optimizer.step()
+        return followed and not run.slow
+
+    assert [step() for _ in range(6)][3:] == [True] * 3
+    with torch.no_grad():
+        scale.fill_(-1.0)
+    scale.tolist()
+    with pytest.raises(ValueError, match="scale"):
+        step()

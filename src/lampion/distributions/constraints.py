@@ -27,6 +27,7 @@ class Constraint:
     Attributes:
         is_discrete: whether its points lie apart, as whole numbers do.
         event_dim: how many of the last axes make one event.
+        plain: whether `check` is arithmetic alone, so that NumPy's arrays do as well as tensors.
 
     Example:
         >>> positive.check(torch.tensor([1.0, -1.0]))
@@ -35,6 +36,7 @@ class Constraint:
 
     is_discrete = False
     event_dim = 0
+    plain: Any = False
 
     def check(self, value: Any) -> Any:
         """Return for each event whether it lies in the region."""
@@ -101,8 +103,9 @@ class _Where(Constraint):
     """A region of single numbers, told by a function."""
 
     def __init__(self, name: str, check: Callable[[Any], Any], is_discrete: bool = False,
-                 event_dim: int = 0):
+                 event_dim: int = 0, plain: bool = False):
         self.name, self.is_discrete, self.event_dim = name, is_discrete, event_dim
+        self.plain = plain
         self._check = check
 
     def check(self, value: Any) -> Any:
@@ -117,6 +120,7 @@ class _Bounded(Constraint):
 
     def __init__(self, lower_bound: Any = None, upper_bound: Any = None):
         self.lower_bound, self.upper_bound = lower_bound, upper_bound
+        self.plain = not any(isinstance(x, torch.Tensor) for x in (lower_bound, upper_bound))
 
     def __repr__(self) -> str:
         bounds = [f"{name}={bound}" for name, bound in (
@@ -329,8 +333,8 @@ def _positive_diagonal(value: Any) -> Any:
 
 dependent = _Dependent()
 dependent_property = _DependentProperty
-real = _Where("real", lambda x: x == x)  # NaN alone is not
-boolean = _Where("boolean", lambda x: (x == 0) | (x == 1), True)
+real = _Where("real", lambda x: x == x, plain=True)  # NaN alone is not
+boolean = _Where("boolean", lambda x: (x == 0) | (x == 1), True, plain=True)
 one_hot = _Where("one_hot", lambda x: ((x == 0) | (x == 1)).all(-1) & (x.sum(-1) == 1), True, 1)
 nonnegative_integer, positive_integer = _IntegerGreaterThan(0), _IntegerGreaterThan(1)
 positive, nonnegative = greater_than(0.0), greater_than_eq(0.0)
