@@ -36,6 +36,7 @@ def hash_tensor(input: TensorBase, dim: Any = (), *, keepdim: bool = False, mode
     dims = normalize_dims(None if dim in ((), []) else dim, len(input._shape), "hash_tensor")
     array = input._read()
     wide = array.astype(np.float64 if input._dtype.is_floating_point else np.int64)
-    bits: Any = np.ascontiguousarray(wide).reshape(array.shape).view(np.uint64)
-    found = np.bitwise_xor.reduce(bits, axis=dims, keepdims=keepdim) if dims else bits
+    bits = np.ascontiguousarray(wide).reshape(array.shape).view(np.uint64)
+    xor: Any = np.bitwise_xor.reduce  # NumPy's annotation knows one axis only
+    found = xor(bits, axis=dims, keepdims=keepdim) if dims else bits
     return base.wrap(ir.leaf(np.asarray(found, np.uint64), dtypes.uint64))
