@@ -45,6 +45,7 @@ CHECKS = [
     Check("vae", "test loss", "lower", 109, 165),
     Check("dqn", "mean return", "higher", 400, 60),
     Check("dcgan", "score", "higher", 3, 1.6),
+    Check("ddpm", "test error of the noise", "lower", 0.06, 0.25),
     Check("resnet_small", "test accuracy", "higher", 64, 35),
     Check("transfer", "test accuracy, all layers trained", "higher", 70, 40),
     Check("blood_cells", "mAP at 0.5", "higher", 0.78, 0.25),
