@@ -4,7 +4,8 @@
 
 Ho, Jain and Abbeel: Denoising diffusion probabilistic models, 2020: a U-Net learns to guess the
 noise in a picture (equation 14); 1,000 small steps lead from pure noise to a digit. The figure is
-the mean squared error of the guess on the test pictures: 1 for a network that guesses nothing.
+the mean squared error of the guess on the test pictures: 1 for a network that guesses nothing. The
+short training draws strokes more than digits; `--epochs 10 --width 32 --limit 60000` takes longer.
 """
 
 import argparse
