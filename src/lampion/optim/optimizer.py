@@ -34,9 +34,10 @@ from copy import deepcopy
 from typing import Any, TypeAlias
 
 from lampion import dtypes
-from lampion.autograd import enable_grad, set_grad_enabled
+from lampion.autograd import enable_grad
 from lampion.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from lampion.functions import creation
+from lampion.ir import mode
 from lampion.nn.hooks import RemovableHandle
 from lampion.optim.hooks import (
     Hooks,
@@ -180,7 +181,10 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with set_grad_enabled(bool(self.defaults.get("differentiable"))):
+        # Not a `with`: an interruption may come at the first line of its `__exit__`.
+        before, wanted = mode.grad, bool(self.defaults.get("differentiable"))
+        try:
+            mode.grad = wanted
             if self._is_whole:
                 step_whole(self)
                 return loss
@@ -188,6 +192,8 @@ class Optimizer:
                 for parameter in group["params"]:
                     if parameter.grad is not None:
                         self.step_parameter(parameter, group)
+        finally:
+            mode.grad = before
         # The states are there from the first step on.
         self._is_whole = can_be_whole(self)
         return loss

@@ -80,10 +80,20 @@ def update(run: Run, entry: Entry, moment: Moment) -> bool:
         arrays = _compute(run, plan, old)
     except Exception:
         return False
+    try:
+        _finish(run, plan, old, arrays)
+    except BaseException:
+        # An interruption. The program may have written into parameters: they must not be
+        # computed once more from what they have become.
+        _finish(run, plan, old, arrays)
+        raise
+    return True
+
+
+def _finish(run: Run, plan: Plan, old: list[tuple], arrays: list[np.ndarray]) -> None:
     _fill(run, plan, arrays)
     _write(run, plan, old, arrays)
     run.begin()
-    return True
 
 
 def _plan(run: Run, moment: Moment) -> tuple[tuple[bool, ...], Plan] | None:

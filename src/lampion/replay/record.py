@@ -72,24 +72,27 @@ def record(run: Run, call: Call, args: tuple, kwargs: dict) -> Any:
             return made[0]
         run.lose(str(refusal))
         return make(run, call, args, kwargs)
-    for tensor, kind in description.fresh:
-        table.meet(tensor, kind)
-    leaves = [(slot, table.tensor(slot)) for slot in table.differentiable]
-    before = [(slot, tensor, tensor._gradient) for slot, tensor in leaves if tensor is not None]
     try:
+        for tensor, kind in description.fresh:
+            table.meet(tensor, kind)
+        leaves = [(slot, table.tensor(slot)) for slot in table.differentiable]
+        before = [(slot, tensor, tensor._gradient) for slot, tensor in leaves if tensor is not None]
         result, noting = perform(run, call, args, kwargs, description.numbers)
     except BaseException:
         run.lose("an error")
         raise
     try:
         entry = _entry(run, node, call, args, kwargs, description, result, noting, before)
+        table.absorb(entry, noting)
     except Refused as refusal:
         for x in description.operands:
             if isinstance(x, Bundle):
                 x.structure.refusals += 1
         run.lose(str(refusal))
         return result
-    table.absorb(entry, noting)
+    except BaseException:  # an interruption: what was made has slots, and no call that gave them
+        run.lose("an error")
+        raise
     run.node, node.next = entry.node, entry
     if over_budget():
         entry.flushes = entry.is_special = True

@@ -31,28 +31,33 @@ def recorded(function: Callable, lifts: Sequence[int] = (), operands: Callable |
             return function(*args, **kwargs)
         if not run.slow and not kwargs:
             # What `run.call` does, for the most frequent kind of call, in one place.
-            entry = run.node.next
+            node = run.node
+            entry = node.next
             if entry is not None and entry.call is call:
                 made = entry.only
                 if made is not None and entry.grad is mode.grad and entry.matches is not None:
                     slots = run.slots
                     size, single = len(slots), entry.single
-                    if (len(args) == 1 and args[0] is slots[single] if single >= 0
-                            else entry.matches(args, run)):
-                        tensor = made.spare
-                        if (tensor is None or getrefcount(tensor) != 3 or tensor.__dict__
-                                or tensor.__weakref__ is not None or (
-                                    (made.is_rare or tensor._promise is None
-                                     or tensor._promise.run is None)
-                                    and not run.take_back(tensor, made))):
-                            tensor = made.spare = run.new(made)
-                        lifts = entry.lifts
-                        run.log.append((entry, [*args], kwargs,
-                                        [args[place] for place in lifts] if lifts else None, None))
-                        slots.append(tensor)
-                        run.made.append(tensor)
-                        run.node = entry.node
-                        return tensor
+                    try:
+                        if (len(args) == 1 and args[0] is slots[single] if single >= 0
+                                else entry.matches(args, run)):
+                            tensor = made.spare
+                            if (tensor is None or getrefcount(tensor) != 3 or tensor.__dict__
+                                    or tensor.__weakref__ is not None or (
+                                        (made.is_rare or tensor._promise is None
+                                         or tensor._promise.run is None)
+                                        and not run.take_back(tensor, made))):
+                                tensor = made.spare = run.new(made)
+                            lifts = entry.lifts
+                            numbers = [args[place] for place in lifts] if lifts else None
+                            run.log.append((entry, [*args], kwargs, numbers, None))
+                            slots.append(tensor)
+                            run.made.append(tensor)
+                            run.node = entry.node
+                            return tensor
+                    except BaseException:  # an interruption, at any of these lines
+                        run.undo_call(node, entry, size)
+                        raise
                     if len(slots) != size:
                         run.retreat(size)
         return run.call(call, args, kwargs)

@@ -117,11 +117,15 @@ class Run:
                     if operands is None:
                         break
                 size = len(self.slots)
-                if entry.matches(operands, self):
-                    node.next = entry
-                    lifts = entry.lifts
-                    numbers = [operands[place] for place in lifts] if lifts else None
-                    return self.follow(entry, args, kwargs, numbers)
+                try:
+                    if entry.matches(operands, self):
+                        node.next = entry
+                        lifts = entry.lifts
+                        numbers = [operands[place] for place in lifts] if lifts else None
+                        return self.follow(entry, args, kwargs, numbers)
+                except BaseException:
+                    self.undo_call(node, entry, size)
+                    raise
                 if len(self.slots) != size:
                     self.retreat(size)
             entry = node.after(entry)
@@ -144,10 +148,15 @@ class Run:
             self.reasons.diverged(node, description.key, len(self.log))
             self.materialise()
             return record.record(self, call, args, kwargs)
-        for tensor, kind in description.fresh:
-            self.meet(tensor, kind, self.slots)
-        node.next = entry
-        return self.follow(entry, args, kwargs, description.numbers)
+        size = len(self.slots)
+        try:
+            for tensor, kind in description.fresh:
+                self.meet(tensor, kind, self.slots)
+            node.next = entry
+            return self.follow(entry, args, kwargs, description.numbers)
+        except BaseException:
+            self.undo_call(node, entry, size)
+            raise
 
     def describe(self, call: Call, args: tuple, kwargs: dict) -> Description:
         """Describe a call in terms of slots."""
@@ -388,6 +397,22 @@ class Run:
                     key: slot for key, slot in known.items() if slot < size}
             if not known if type(known) is dict else known >= size:
                 del self.memory[memory]
+
+    def undo_call(self, node: Node, entry: Entry, size: int) -> None:
+        """Forget a call that an interruption has stopped while it was followed.
+
+        Args:
+            node: where the record stood.
+            size: the number of slots then.
+        """
+        if self.slow or self.node is not node or len(self.slots) < size:
+            return  # it was made, or followed to its end
+        if self.log and self.log[-1][0] is entry:
+            self.log.pop()
+        gone = {id(tensor) for tensor in self.slots[size:]}
+        while self.made and id(self.made[-1]) in gone:
+            self.made.pop()
+        self.retreat(size)
 
     def apart(self, writes: list[int]) -> list[Storage] | None:
         """Return the storages that a call writes into, if nothing else is the same memory."""
