@@ -59,6 +59,8 @@ def worker(library: str, case: str, *arguments: str, extra: dict[str, str] | Non
     source = HERE.parent / "src"
     path = os.pathsep.join(filter(None, (str(source), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": path, **(extra or {})}
+    # Installed libraries have their byte code beside them; a first step must not compile Python.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [sys.executable, str(HERE / "worker.py"), library, case, *arguments,
                "--started", repr(time.time())]
     result = subprocess.run(command, capture_output=True, text=True, env=environment)
