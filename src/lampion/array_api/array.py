@@ -201,10 +201,18 @@ def _forward(key: Any, shape: tuple[int, ...]) -> tuple[Any, list[int]]:
                 backwards.append(place)
             axis, place = axis + 1, place + 1
         else:
+            if isinstance(part, Tensor) and part.dtype is dtypes.bool_ and 0 in part.shape:
+                part = _of_no_element(part, shape[axis:axis + part.ndim])
             axis += _axes_of(part)
             place += 1 if isinstance(part, Tensor) and part.ndim else 0
         made.append(part)
     return (tuple(made) if isinstance(key, tuple) else made[0]), backwards
+
+
+def _of_no_element(mask: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Return a mask that picks nothing; an axis of size 0 fits an axis of any size."""
+    fits = all(m in (n, 0) for m, n in zip(mask.shape, shape, strict=True))
+    return mask.new_zeros(shape) if fits else mask
 
 
 def _axes_of(part: Any) -> int:
