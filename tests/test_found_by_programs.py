@@ -383,3 +383,14 @@ def test_it_agrees_with_pytorch(name):
     assert found[1:] == expected[1:]
     assert found[0] == pytest.approx(expected[0], rel=1e-3 if expected[1] == "float16" else 1e-6,
                                      nan_ok=True)
+
+
+def test_a_hook_on_a_leaf_that_is_a_view_outlives_a_write_into_its_memory():
+    base = lampion.ones(4)
+    view = base[1:3].detach().requires_grad_()
+    view.register_hook(lambda g: g * 2)
+    with lampion.no_grad():
+        base.mul_(2)
+    (view * 1).sum().backward()
+    assert view.grad.tolist() == [2, 2]
+    assert lampion.autograd.grad((view * 3).sum(), view)[0].tolist() == [6, 6]

@@ -385,6 +385,16 @@ class TensorBase:
                 return rooted[1]
         return None
 
+    def _path(self) -> Value:
+        """The value at which the gradient of this tensor arrives.
+
+        A leaf that is a view keeps it when the memory that it looks at is written.
+        """
+        marker = self._leaf_marker()
+        if marker is not None and marker.leaf is not None and marker.leaf() is self:
+            return marker
+        return origin(self._value)
+
     # --- writing -----------------------------------------------------------------------
 
     def _check_writable(self, what: str, same_everywhere: bool = False) -> None:

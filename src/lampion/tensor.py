@@ -429,7 +429,7 @@ class Tensor(TensorBase):
             return answer._value
 
         forget()
-        value = origin(self._value)
+        value = self._path()
         hooks = value.hooks = list(value.hooks or ())
         place = len(hooks) - (1 if self._retain is not None and hooks
                               and hooks[-1] is self._retain else 0)

@@ -48,7 +48,7 @@ class autocast:  # noqa: N801 - PyTorch's name
         device_type: "cpu"; for a device that is not there, a warning is given and nothing changes.
         dtype: bfloat16 (default) or float16.
         enabled: False to switch it off inside.
-        cache_enabled: accepted; equal casts of a step are computed once anyhow.
+        cache_enabled: accepted, not used: a compiled program computes equal casts once.
 
     Raises:
         StateError: an unknown device.
@@ -163,7 +163,7 @@ def is_autocast_cache_enabled() -> bool:
 
 
 def set_autocast_cache_enabled(enabled: bool) -> None:
-    """Remember whether casts are to be kept; equal casts of a step are computed once anyhow."""
+    """Remember whether casts are to be kept; a compiled program computes equal ones once."""
     _Settings.cache = bool(enabled)
 
 

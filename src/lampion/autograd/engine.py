@@ -235,7 +235,7 @@ def grad(
         if not tensor._tracked:
             raise GradientError("One of the differentiated Tensors does not require grad",
                                 fix="x.requires_grad_() before the computation")
-        values.append(tensor._value)
+        values.append(tensor._path())
     found = run(seeds, values, retain, create_graph)
     results: list = []
     made: dict[int, TensorBase] = {}  # one tensor for an input asked for twice
